@@ -1,0 +1,101 @@
+#include "proxy/base/bytes.h"
+
+#include <cstdlib>
+#include <new>
+
+namespace outrigger {
+namespace {
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+constexpr bool kPool = false;  // plain malloc, so that a use after free is seen
+#else
+constexpr bool kPool = true;
+#endif
+#else
+constexpr bool kPool = true;
+#endif
+
+constexpr std::size_t kClasses[] = {256, 1024, 4096, 16384, 65536};
+constexpr std::size_t kKeep[] = {1024, 1024, 512, 256, 64};  // free blocks kept a class
+constexpr std::size_t kCount = sizeof kClasses / sizeof kClasses[0];
+
+struct FreeLists {
+  std::vector<void*> free[kCount];
+  std::size_t live = 0;
+  ~FreeLists() { trim(); }
+  void trim() noexcept {
+    for (auto& list : free) {
+      for (void* block : list) std::free(block);
+      list.clear();
+      list.shrink_to_fit();
+    }
+  }
+};
+thread_local FreeLists lists;
+
+std::size_t class_of(std::size_t capacity) noexcept {
+  std::size_t i = 0;
+  while (i < kCount && kClasses[i] < capacity) ++i;
+  return i;
+}
+
+}  // namespace
+
+Block* Block::make(std::size_t capacity) {
+  const std::size_t size_class = class_of(capacity);
+  if (size_class < kCount) capacity = kClasses[size_class];
+  void* memory = nullptr;
+  if (size_class < kCount && !lists.free[size_class].empty()) {
+    memory = lists.free[size_class].back();
+    lists.free[size_class].pop_back();
+  } else {
+    memory = std::malloc(sizeof(Block) + capacity);
+    if (memory == nullptr) throw std::bad_alloc();
+  }
+  Block* block = new (memory) Block;
+  block->capacity_ = static_cast<std::uint32_t>(capacity);
+  ++lists.live;
+  return block;
+}
+
+void Block::recycle() noexcept {
+  --lists.live;
+  const std::size_t size_class = class_of(capacity_);
+  if (kPool && size_class < kCount && kClasses[size_class] == capacity_ &&
+      lists.free[size_class].size() < kKeep[size_class]) {
+    lists.free[size_class].push_back(this);
+    return;
+  }
+  std::free(this);
+}
+
+std::size_t Block::live() noexcept { return lists.live; }
+void Block::trim() noexcept { lists.trim(); }
+
+Slice Slice::copy(std::string_view text) {
+  if (text.empty()) return {};
+  Block* block = Block::make(text.size());
+  std::memcpy(block->data(), text.data(), text.size());
+  return {block, block->data(), text.size()};
+}
+
+Slice Slice::compact() const {
+  if (block_ == nullptr || size_ * 4 >= block_->capacity()) return *this;
+  return copy(view());
+}
+
+void SliceQueue::consume(std::size_t n) noexcept {
+  bytes_ -= n;
+  while (n > 0) {
+    Slice& first = slices_[head_];
+    if (n < first.size()) {
+      first.remove_prefix(n);
+      return;
+    }
+    n -= first.size();
+    drop_front();
+  }
+}
+
+}  // namespace outrigger

@@ -1,0 +1,30 @@
+// A string that must not leak: no stream operator, no formatter, zeroed when dropped (architecture 14).
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace outrigger {
+
+class Secret {
+ public:
+  Secret() = default;
+  explicit Secret(std::string value) : value_(std::move(value)) {}
+  Secret(const Secret&) = default;
+  Secret(Secret&& other) noexcept : value_(std::move(other.value_)) { other.wipe(); }
+  Secret& operator=(const Secret&) = default;
+  Secret& operator=(Secret&& other) noexcept;
+  ~Secret() { wipe(); }
+
+  [[nodiscard]] bool empty() const noexcept { return value_.empty(); }
+  // The only way to the bytes: greppable by name.
+  [[nodiscard]] std::string_view reveal() const noexcept { return value_; }
+  // Takes the same time whatever the contents.
+  [[nodiscard]] bool equals(std::string_view other) const noexcept;
+
+ private:
+  void wipe() noexcept;
+  std::string value_;
+};
+
+}  // namespace outrigger

@@ -1,0 +1,102 @@
+// A connected, non-blocking byte stream, plain or TLS: how connections of both sides read and write. One
+// reader and one writer at a time may wait on it. Owned by its connection, on that worker's thread.
+// Plain reads and writes are one system call each; nothing is read ahead.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "proxy/base/bytes.h"
+#include "proxy/base/result.h"
+#include "proxy/net/fd.h"
+#include "proxy/net/tls_engine.h"
+#include "proxy/runtime/cancel.h"
+#include "proxy/runtime/event_loop.h"
+#include "proxy/runtime/task.h"
+
+namespace outrigger {
+
+class Stream final : private FdWatch {
+ public:
+  // `peer` is who gets the blame in errors: the client or the upstream.
+  Stream(EventLoop& loop, Fd fd, Origin peer);
+  ~Stream();
+
+  // Turns the stream into TLS and completes the handshake.
+  Task<Status> handshake(std::unique_ptr<TlsEngine> engine, CancelScope& scope);
+  [[nodiscard]] TlsEngine* tls() const noexcept { return tls_.get(); }
+
+  // The bytes that are there, waiting for some; an empty slice is the peer's clean end. With a timeout,
+  // fails with kTimeout when nothing came for so long.
+  Task<Result<Slice>> read(CancelScope& scope, std::optional<Duration> timeout = std::nullopt);
+  // Writes all pieces, in order, waiting for room; pieces are used up in place. With a timeout, fails with
+  // kTimeout when the peer took nothing for so long.
+  Task<Status> write(std::span<std::string_view> pieces, CancelScope& scope,
+                     std::optional<Duration> timeout = std::nullopt);
+  Task<Status> write(std::string_view bytes, CancelScope& scope,
+                     std::optional<Duration> timeout = std::nullopt) {
+    std::string_view piece = bytes;
+    co_return co_await write(std::span(&piece, 1), scope, timeout);
+  }
+  // No more from us: close_notify on TLS, then a half-close.
+  Task<Status> finish(CancelScope& scope);
+
+  // Puts bytes back in front of what read() returns next.
+  void unread(Slice bytes);
+  // True when read() would return at once.
+  [[nodiscard]] bool readable() const noexcept {
+    return !unread_.empty() || readable_ || (tls_ != nullptr && tls_->pending());
+  }
+  // The peer has closed or broken the connection (bytes may still be readable).
+  [[nodiscard]] bool peer_closed() const noexcept { return peer_closed_; }
+
+  // Called when the peer closes, and (with `kAnyEvent`) when bytes arrive, while nobody reads. One
+  // observer; it may destroy the stream.
+  enum class Watch { kNothing, kClose, kAnyEvent };
+  void observe(Watch watch, std::function<void()> observer = {});
+
+  // Sends RST instead of FIN when closed: for streams that must not look complete.
+  void abort_on_close() noexcept;
+
+  // Total bytes handed to the kernel, and how many of them the peer's kernel has acknowledged.
+  [[nodiscard]] std::uint64_t bytes_written() const noexcept { return written_; }
+  [[nodiscard]] std::uint64_t bytes_read() const noexcept { return received_; }
+  [[nodiscard]] std::optional<std::uint64_t> bytes_acknowledged() const noexcept;
+  [[nodiscard]] int fd() const noexcept { return fd_.get(); }
+  [[nodiscard]] EventLoop& event_loop() const noexcept { return loop(); }
+
+ private:
+  class Wait;
+  void on_ready(Ready ready) override;
+  Result<Slice> receive();                        // one recv; empty and !ended_ = nothing there
+  Result<Slice> take_decrypted();
+  Status send(std::span<std::string_view> pieces);  // one sendmsg; cuts what was taken off the pieces
+  Task<Status> flush_tls(CancelScope& scope, std::optional<Duration> timeout);
+  Task<Status> wait_readable(CancelScope& scope, std::optional<Duration> timeout);
+  Task<Status> wait_writable(CancelScope& scope, std::optional<Duration> timeout);
+  [[nodiscard]] std::unexpected<Error> broken(int error, std::string_view doing) const;
+
+  Fd fd_;
+  Origin peer_;
+  bool readable_ = false;
+  bool writable_ = true;
+  bool peer_closed_ = false;
+  bool ended_ = false;
+  bool* gone_ = nullptr;  // set while on_ready runs: told when the stream is destroyed
+  Watch watch_ = Watch::kNothing;
+  Wait* reader_ = nullptr;
+  Wait* writer_ = nullptr;
+  std::uint64_t written_ = 0;
+  std::uint64_t received_ = 0;
+  std::unique_ptr<TlsEngine> tls_;
+  Slice unread_;
+  std::function<void()> observer_;
+};
+
+}  // namespace outrigger

@@ -1,0 +1,34 @@
+#include "proxy/runtime/dispatcher.h"
+
+#include <utility>
+
+namespace outrigger {
+namespace {
+
+constexpr std::int64_t kTick = 1'000'000;  // ns
+
+}  // namespace
+
+void Dispatcher::arm(Timer& timer, Duration after) {
+  const std::int64_t due = (now_ + (after > Duration{0} ? after : Duration{0})).since_start.count();
+  const auto tick = static_cast<std::uint64_t>((due + kTick - 1) / kTick);
+  wheel_.arm(timer, tick);
+  wake_at(TimePoint{Duration{static_cast<std::int64_t>(tick) * kTick}});
+}
+
+void Dispatcher::defer(std::function<void()> work) { deferred_.push_back(std::move(work)); }
+
+void Dispatcher::turn() {
+  wheel_.advance(static_cast<std::uint64_t>(now_.since_start.count() / kTick));
+  run_deferred();
+}
+
+void Dispatcher::run_deferred() {
+  while (!deferred_.empty()) {
+    std::vector<std::function<void()>> work;
+    work.swap(deferred_);
+    for (auto& item : work) item();
+  }
+}
+
+}  // namespace outrigger
