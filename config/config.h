@@ -67,6 +67,7 @@ struct Endpoint {
   std::string host;    // canonical: lower case, no brackets
   std::uint16_t port = 443;
   std::string base_path;  // "" or "/v1": no trailing slash
+  bool operator==(const Endpoint&) const = default;
 };
 
 struct UpstreamTls {
@@ -74,6 +75,7 @@ struct UpstreamTls {
   std::string certificate_file, key_file;  // mTLS; both or none
   std::string server_name;     // empty: the endpoint's host
   bool unsafe_skip_verification = false;
+  bool operator==(const UpstreamTls&) const = default;
 };
 
 struct PoolLimits {
@@ -81,6 +83,7 @@ struct PoolLimits {
   std::uint32_t streams_per_connection = 100;  // h2
   std::uint32_t waiting = 1024;            // requests queued for a connection
   Duration idle = 60s;                     // an idle pooled connection is closed after this
+  bool operator==(const PoolLimits&) const = default;
 };
 
 struct ActiveHealth {
@@ -89,24 +92,29 @@ struct ActiveHealth {
   Duration timeout = 2s;
   std::uint32_t healthy_after = 2, unhealthy_after = 3;
   std::vector<int> statuses;  // empty: any 2xx or 3xx
+  bool operator==(const ActiveHealth&) const = default;
 };
 
 struct PassiveHealth {
   std::uint32_t connect_failures = 5;  // in a row: set aside
   Duration eject = 10s;                // doubled for each further ejection, at most max_eject
   Duration max_eject = 5min;
+  bool operator==(const PassiveHealth&) const = default;
 };
 
 struct Health {
   std::optional<ActiveHealth> active;
   std::optional<PassiveHealth> passive = PassiveHealth{};
+  bool operator==(const Health&) const = default;
 };
 
 struct Upstream {
   std::string name;
   std::string profile;                  // `use:`
-  std::string path_prefix;              // base URL mode; default "/<name>"
-  std::vector<std::string> hosts;       // forward mode: absolute-form and CONNECT authorities routed here
+  std::string path_prefix;              // base URL mode; default "/<name>"; "" takes every other path
+  // Forward mode: absolute-form and CONNECT authorities routed here, "host" or "host:port", besides the
+  // endpoints' own.
+  std::vector<std::string> hosts;
   std::vector<Endpoint> endpoints;      // at least one; all share one base_path
   Protocol protocol = Protocol::kAuto;
   UpstreamTls tls;
@@ -123,8 +131,8 @@ struct Upstream {
 
 struct ListenAddress {
   std::string text;  // as written: "127.0.0.1:4170", "[::1]:4170", "unix:/run/x"
-  std::string host;
-  std::uint16_t port = 0;
+  std::string host;  // an IP address without brackets, or the path of a Unix socket
+  std::uint16_t port = 0;  // 0: the system chooses; of no meaning for a Unix socket
 };
 
 struct ServerTls {
@@ -168,9 +176,9 @@ struct AccessLog {
 };
 
 struct Server {
-  std::vector<ListenAddress> listen;    // default 127.0.0.1:4170
-  ListenAddress admin;                  // default 127.0.0.1:4172
-  ListenAddress health;                 // default 127.0.0.1:4173
+  std::vector<ListenAddress> listen = {{"127.0.0.1:4170", "127.0.0.1", 4170}};
+  ListenAddress admin = {"127.0.0.1:4172", "127.0.0.1", 4172};
+  ListenAddress health = {"127.0.0.1:4173", "127.0.0.1", 4173};
   std::optional<ServerTls> tls;         // set: the proxy port speaks TLS
   std::uint32_t workers = 0;            // 0: one a core
   Drain drain;

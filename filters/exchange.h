@@ -37,14 +37,12 @@ struct Attempt {
   TimePoint ended;                // response head or failure
 };
 
-// Told how far an attempt gets; attempt_timers listens.
+// How far an attempt got, for whoever times it.
+enum class AttemptStage : std::uint8_t { kConnecting, kHandshaking, kSending, kWaiting, kAnswered };
+
 class AttemptProgress {
  public:
-  virtual void on_connecting() = 0;
-  virtual void on_handshaking() = 0;
-  virtual void on_sending() = 0;       // a connection is there, or a queue for one
-  virtual void on_request_sent() = 0;
-  virtual void on_response_head(const http::Response& response) = 0;
+  virtual void on_stage(AttemptStage stage) = 0;
 
  protected:
   ~AttemptProgress() = default;
@@ -81,6 +79,12 @@ struct Exchange {
   Source source = Source::kUpstream;
   std::string_view why;                // closed code of a failure, same as in Proxy-Status
   std::vector<Attempt> attempts;
+
+  // Kept by observe for the log, because other filters rewrite or drop the originals.
+  std::string_view client_target;         // as the client sent it
+  std::string_view client_authority;
+  std::string_view upstream_request_id;   // interned in the request's headers
+  bool streamed = false;                  // an event stream, gRPC or a tunnel
 
   // Registers `observer`, owned by the worker's chain, to hear of the delivery.
   void when_delivered(DeliveryObserver& observer) { observers.push_back(&observer); }

@@ -1,6 +1,7 @@
 #include "proxy/base/bytes.h"
 
 #include <cstdlib>
+#include <limits>
 #include <new>
 
 namespace outrigger {
@@ -43,6 +44,7 @@ std::size_t class_of(std::size_t capacity) noexcept {
 }  // namespace
 
 Block* Block::make(std::size_t capacity) {
+  if (capacity > std::numeric_limits<std::uint32_t>::max()) throw std::bad_alloc();
   const std::size_t size_class = class_of(capacity);
   if (size_class < kCount) capacity = kClasses[size_class];
   void* memory = nullptr;
@@ -83,6 +85,23 @@ Slice Slice::copy(std::string_view text) {
 Slice Slice::compact() const {
   if (block_ == nullptr || size_ * 4 >= block_->capacity()) return *this;
   return copy(view());
+}
+
+void SliceQueue::drop_front() noexcept {
+  slices_[head_++] = {};
+  if (head_ == slices_.size()) {
+    clear();
+  } else if (head_ > kKept && head_ * 2 > slices_.size()) {
+    // At least as many were dropped as are moved: constant cost a slice, however long the queue.
+    slices_.erase(slices_.begin(), slices_.begin() + static_cast<long>(head_));
+    head_ = 0;
+  }
+}
+
+void SliceQueue::clear() noexcept {
+  slices_.clear();
+  if (slices_.capacity() > kKept) std::vector<Slice>().swap(slices_);
+  head_ = bytes_ = 0;
 }
 
 void SliceQueue::consume(std::size_t n) noexcept {

@@ -16,7 +16,8 @@ namespace outrigger {
 // per-thread free list.
 class Block {
  public:
-  static Block* make(std::size_t capacity);  // count 1
+  // Count 1. Throws std::bad_alloc, also above 4 GiB: a capacity is 32 bits.
+  static Block* make(std::size_t capacity);
   void ref() noexcept { ++count_; }
   void unref() noexcept {
     if (--count_ == 0) recycle();
@@ -86,7 +87,8 @@ class Slice {
   std::size_t size_ = 0;
 };
 
-// A queue of slices with its byte count. Empty, it owns no memory that grows.
+// A queue of slices with its byte count. Empty, it keeps room for kKept slices at most, so that an idle
+// stream does not pay for its busiest moment.
 class SliceQueue {
  public:
   void push(Slice slice) {
@@ -108,14 +110,13 @@ class SliceQueue {
   [[nodiscard]] std::size_t size() const noexcept { return slices_.size() - head_; }
   [[nodiscard]] auto begin() const noexcept { return slices_.begin() + static_cast<long>(head_); }
   [[nodiscard]] auto end() const noexcept { return slices_.end(); }
-  void clear() noexcept { slices_.clear(), head_ = 0, bytes_ = 0; }
+  void clear() noexcept;
+  // Slices that fit without another allocation.
+  [[nodiscard]] std::size_t capacity() const noexcept { return slices_.capacity(); }
+  static constexpr std::size_t kKept = 64;
 
  private:
-  void drop_front() noexcept {
-    slices_[head_++] = {};
-    if (head_ == slices_.size()) slices_.clear(), head_ = 0;
-    if (head_ > 64) slices_.erase(slices_.begin(), slices_.begin() + static_cast<long>(head_)), head_ = 0;
-  }
+  void drop_front() noexcept;
   std::vector<Slice> slices_;
   std::size_t head_ = 0;  // slices before it are gone
   std::size_t bytes_ = 0;

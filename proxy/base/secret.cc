@@ -4,6 +4,14 @@
 
 namespace outrigger {
 
+Secret& Secret::operator=(const Secret& other) {
+  if (this != &other) {
+    wipe();  // first: the assignment may give the old storage back to the heap
+    value_ = other.value_;
+  }
+  return *this;
+}
+
 Secret& Secret::operator=(Secret&& other) noexcept {
   if (this != &other) {
     wipe();
@@ -22,10 +30,12 @@ bool Secret::equals(std::string_view other) const noexcept {
   return difference == 0;
 }
 
-void Secret::wipe() noexcept {
+void Secret::wipe(std::string& bytes) noexcept {
+  // The whole capacity: a moved-from or shortened string still holds old bytes behind its end.
   // explicit_bzero is not removed by the optimiser, unlike memset.
-  explicit_bzero(value_.data(), value_.size());
-  value_.clear();
+  bytes.resize(bytes.capacity());
+  explicit_bzero(bytes.data(), bytes.size());
+  bytes.clear();
 }
 
 }  // namespace outrigger

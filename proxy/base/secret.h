@@ -3,16 +3,17 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace outrigger {
 
 class Secret {
  public:
   Secret() = default;
-  explicit Secret(std::string value) : value_(std::move(value)) {}
+  explicit Secret(std::string value) : value_(std::move(value)) { wipe(value); }
   Secret(const Secret&) = default;
   Secret(Secret&& other) noexcept : value_(std::move(other.value_)) { other.wipe(); }
-  Secret& operator=(const Secret&) = default;
+  Secret& operator=(const Secret& other);
   Secret& operator=(Secret&& other) noexcept;
   ~Secret() { wipe(); }
 
@@ -23,7 +24,8 @@ class Secret {
   [[nodiscard]] bool equals(std::string_view other) const noexcept;
 
  private:
-  void wipe() noexcept;
+  void wipe() noexcept { wipe(value_); }
+  static void wipe(std::string& bytes) noexcept;
   std::string value_;
 };
 

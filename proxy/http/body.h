@@ -44,6 +44,11 @@ class Body {
   // The whole body when it is one buffer in memory; nullptr when it is produced piece by piece.
   [[nodiscard]] const Slice* whole() const noexcept { return source_ == nullptr ? &whole_ : nullptr; }
   [[nodiscard]] BodySource* source() noexcept { return source_.get(); }
+  // Puts a source around the present one: `wrap(inner)` returns it. Nothing to do for a whole body.
+  template <class Wrap>
+  void wrap_source(Wrap&& wrap) {
+    if (source_ != nullptr) source_ = wrap(std::move(source_));
+  }
 
   // The next bytes; an empty slice is the end.
   Task<Result<Slice>> read(CancelScope& scope) {

@@ -72,10 +72,12 @@ class Headers {
 
   // Keeps the bytes that the views point into alive as long as the list.
   void keep(Slice bytes) { kept_ = std::move(bytes); }
-  // Copies text into the arena and returns the stable copy.
-  std::string_view intern(std::string_view text);
+  // Copies text into the arena and returns the stable copy; two texts become one.
+  std::string_view intern(std::string_view text, std::string_view second = {});
 
  private:
+  void add_chunk(std::size_t least);
+
   std::vector<Field> fields_;
   Slice kept_;
   std::vector<Slice> arena_;     // chunks; the last one has room

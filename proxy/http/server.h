@@ -49,6 +49,9 @@ class ExchangeHandler {
   // outlive the returned task.
   virtual Task<void> serve(Request request, ResponseSink& sink, const ClientInfo& client,
                            CancelScope& scope) = 0;
+  // The answer to a request that could not be read; its connection closes after it. `code` is a literal.
+  virtual Response refuse(int status, std::string_view code, std::string_view detail,
+                          const ClientInfo& client);
 };
 
 // Bounds on client connections (config::ServerLimits has the defaults and the meaning).
@@ -58,6 +61,7 @@ struct ServerSettings {
   std::uint32_t fields = 100;
   std::uint32_t streams_per_connection = 100;
   Duration head_time = 10s;
+  Duration tls_time = 5s;
   Duration first_request_idle = 10s;
   Duration keep_alive_idle = 60s;
   std::uint64_t body_rate_bytes = 512;  // per second, over body_rate_window

@@ -2,9 +2,12 @@
 
 #include <linux/tcp.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
+#include <cassert>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -13,46 +16,88 @@ namespace outrigger {
 namespace {
 
 constexpr std::size_t kMaxPieces = 16;
+constexpr std::uint8_t kBurst = 16;  // full reads, 1 MiB, before others have their turn
+
+bool all_empty(std::span<std::string_view> pieces) noexcept {
+  for (std::string_view piece : pieces) {
+    if (!piece.empty()) return false;
+  }
+  return true;
+}
 
 }  // namespace
 
-// Suspended until the stream is ready for one direction, the scope is cancelled, or the timer fires.
+// Suspended until the stream is ready for one direction, the scope is cancelled, or the timer
+// fires.
 class Stream::Wait final : public Parked, private Timer {
  public:
   Wait(Stream& stream, Wait*& slot, CancelScope& scope, std::optional<Duration> timeout) noexcept
-      : Parked(scope), stream_(stream), slot_(slot), timeout_(timeout) {
-    slot_ = this;
+      : Parked(scope),
+        stream_(stream),
+        slot_(&slot),
+        reading_(&slot == &stream.reader_),
+        timeout_(timeout) {
+    assert(slot == nullptr && "one reader and one writer at a time");
+    slot = this;
   }
-  ~Wait() {
-    if (slot_ == this) slot_ = nullptr;
-  }
+  ~Wait() { release(); }
   void await_suspend(std::coroutine_handle<> handle) {
     if (timeout_) stream_.loop().arm(*this, *timeout_);
     Parked::await_suspend(handle);
   }
   [[nodiscard]] Status await_resume() {
     disarm();
+    stream_.burst_ = 0;
     if (timed_out_) {
-      const bool reading = &slot_ == &stream_.reader_;
       return fail(Errc::kTimeout, stream_.peer_,
-                  reading ? "connection_read_timeout" : "connection_write_timeout");
+                  reading_ ? "connection_read_timeout" : "connection_write_timeout");
     }
     return Parked::await_resume();
   }
   void go() {
-    slot_ = nullptr;
+    release();
     wake();
+  }
+  // The stream goes first, in a tear-down: only destruction is left for the waiting coroutine.
+  void abandon() noexcept {
+    disarm();
+    release();
   }
 
  private:
+  void release() noexcept {
+    if (slot_ != nullptr && *slot_ == this) *slot_ = nullptr;
+    slot_ = nullptr;
+  }
   void on_fire() override {
     timed_out_ = true;
     go();
   }
   Stream& stream_;
-  Wait*& slot_;
+  Wait** slot_;
+  bool reading_;
   std::optional<Duration> timeout_;
   bool timed_out_ = false;
+};
+
+// Lets the loop serve others before a stream that always has more goes on.
+class Stream::Yield final : public Parked {
+ public:
+  Yield(Stream& stream, CancelScope& scope)
+      : Parked(scope), loop_(stream.loop()), self_(std::make_shared<Yield*>(this)) {
+    stream.burst_ = 0;
+  }
+  ~Yield() { *self_ = nullptr; }
+  void await_suspend(std::coroutine_handle<> handle) {
+    Parked::await_suspend(handle);
+    loop_.post([self = self_] {
+      if (*self != nullptr) (*self)->wake();
+    });
+  }
+
+ private:
+  EventLoop& loop_;
+  std::shared_ptr<Yield*> self_;
 };
 
 Stream::Stream(EventLoop& loop, Fd fd, Origin peer)
@@ -62,42 +107,83 @@ Stream::Stream(EventLoop& loop, Fd fd, Origin peer)
 
 Stream::~Stream() {
   unwatch();
+  if (reader_ != nullptr) reader_->abandon();
+  if (writer_ != nullptr) writer_->abandon();
   if (gone_ != nullptr) *gone_ = true;
+  if (self_ != nullptr) *self_ = nullptr;
 }
 
 void Stream::on_ready(Ready ready) {
   if (ready.closed) peer_closed_ = true;
   if (ready.read || ready.closed) readable_ = true;
   if (ready.write || ready.closed) writable_ = true;
+  // libevent reports a reset (EPOLLERR) as readable and writable and nothing else. It may come in
+  // one event with the last bytes; then no further edge tells of it.
+  unsure_ = ready.read && ready.write && !ready.closed;
   bool gone = false;
   gone_ = &gone;
   if (reader_ != nullptr && readable_) {
     reader_->go();
-  } else if ((watch_ == Watch::kClose && ready.closed) ||
-             (watch_ == Watch::kAnyEvent && (ready.closed || ready.read))) {
-    watch_ = Watch::kNothing;
-    std::exchange(observer_, {})();
+  } else if (observed()) {
+    notify_observer();
   }
   if (gone) return;
-  if (writer_ != nullptr && writable_) writer_->go();
+  if (writer_ != nullptr && writable_) {
+    writer_->go();
+  } else if (writer_ == nullptr && tls_ != nullptr && ready.write) {
+    // What a reader's turn left behind. A failure is found again by whoever reads or writes next.
+    (void)push_tls();
+  }
   if (!gone) gone_ = nullptr;
+}
+
+bool Stream::observed() {
+  if (watch_ == Watch::kNothing || reader_ != nullptr) return false;
+  if (peer_closed_) return true;
+  if (watch_ == Watch::kClose) return unsure_ && broken_underneath();
+  if (!unread_.empty()) return true;
+  return readable_ && (tls_ == nullptr || !absorb());
+}
+
+bool Stream::broken_underneath() noexcept {
+  pollfd state{fd_.get(), POLLRDHUP, 0};
+  if (::poll(&state, 1, 0) > 0) peer_closed_ = true;
+  return peer_closed_;
+}
+
+bool Stream::absorb() {
+  Result<Slice> bytes = receive();
+  if (!bytes || ended_) return false;
+  if (!tls_->ingest(std::move(*bytes))) return false;
+  tls_->settle();
+  if (!push_tls()) return false;
+  return !tls_->pending() && !tls_->peer_closed();
+}
+
+void Stream::notify_observer() {
+  watch_ = Watch::kNothing;
+  std::exchange(observer_, {})();
 }
 
 void Stream::observe(Watch watch, std::function<void()> observer) {
   watch_ = watch;
   observer_ = std::move(observer);
+  if (watch == Watch::kNothing || !(peer_closed_ || readable())) return;
+  // No further edge comes for what is there already.
+  if (self_ == nullptr) self_ = std::make_shared<Stream*>(this);
+  loop().post([self = self_] {
+    if (*self != nullptr && (*self)->observed()) (*self)->notify_observer();
+  });
 }
 
-void Stream::unread(Slice bytes) { unread_ = std::move(bytes); }
-
-Task<Status> Stream::wait_readable(CancelScope& scope, std::optional<Duration> timeout) {
-  Wait wait(*this, reader_, scope, timeout);
-  co_return co_await wait;
-}
-
-Task<Status> Stream::wait_writable(CancelScope& scope, std::optional<Duration> timeout) {
-  Wait wait(*this, writer_, scope, timeout);
-  co_return co_await wait;
+void Stream::unread(Slice bytes) {
+  if (unread_.empty() || bytes.empty()) {
+    if (!bytes.empty()) unread_ = std::move(bytes);
+    return;
+  }
+  std::string joined(bytes.view());
+  joined += unread_.view();
+  unread_ = Slice::copy(joined);
 }
 
 Result<Slice> Stream::receive() {
@@ -105,53 +191,65 @@ Result<Slice> Stream::receive() {
   const ssize_t n = ::recv(fd_.get(), block.data(), EventLoop::kReadBytes, 0);
   if (n > 0) {
     received_ += static_cast<std::uint64_t>(n);
-    // A short read empties the socket; the next bytes raise a new edge. A FIN already seen does not.
-    if (static_cast<std::size_t>(n) < EventLoop::kReadBytes && !peer_closed_) readable_ = false;
+    ++burst_;
+    // A short read empties the socket; the next bytes raise a new edge. A FIN already seen does
+    // not.
+    if (static_cast<std::size_t>(n) < EventLoop::kReadBytes) readable_ = peer_closed_;
     block.ref();
     return Slice(&block, block.data(), static_cast<std::size_t>(n));
   }
   if (n == 0) {
-    ended_ = true;
+    // The kernel reports a reset once; if a write was told, this is not the clean end it looks
+    // like.
+    if (reset_ != 0) return broken(reset_, "read");
+    ended_ = peer_closed_ = true;
     return Slice{};
   }
-  if (errno == EAGAIN || errno == EINTR) {
-    readable_ = errno == EINTR;
+  if (errno == EINTR) return Slice{};
+  if (errno == EAGAIN) {
+    readable_ = unsure_ = false;
     return Slice{};
   }
   return broken(errno, "read");
 }
 
 Task<Result<Slice>> Stream::read(CancelScope& scope, std::optional<Duration> timeout) {
+  if (scope.why()) co_return std::unexpected(scope.why()->error());
   if (!unread_.empty()) co_return std::exchange(unread_, {});
+  if (burst_ >= kBurst) CO_TRY(co_await Yield(*this, scope));
+  if (tls_ != nullptr) co_return co_await read_tls(scope, timeout);
   for (;;) {
-    if (tls_ != nullptr) {
-      Result<Slice> plain = take_decrypted();
-      if (!plain || !plain->empty() || tls_->peer_closed()) co_return plain;
-      if (ended_) {
-        co_return fail(Errc::kClosed, peer_, "connection_terminated",
-                       "the TLS stream ended without close_notify");
-      }
-    }
     if (ended_) co_return Slice{};
-    if (!readable_) CO_TRY(co_await wait_readable(scope, timeout));
+    if (!readable_ && !unsure_) CO_TRY(co_await Wait(*this, reader_, scope, timeout));
     Result<Slice> bytes = receive();
-    if (!bytes) co_return bytes;
-    if (tls_ == nullptr) {
-      if (!bytes->empty() || ended_) co_return bytes;
-      continue;
+    if (!bytes || !bytes->empty() || ended_) co_return bytes;
+  }
+}
+
+Task<Result<Slice>> Stream::read_tls(CancelScope& scope, std::optional<Duration> timeout) {
+  for (;;) {
+    Result<Slice> plain = take_decrypted();
+    if (!plain || !plain->empty() || tls_->peer_closed()) co_return plain;
+    if (ended_) {
+      co_return fail(Errc::kClosed, peer_, "connection_terminated",
+                     "the TLS stream ended without close_notify");
     }
+    if (!readable_ && !unsure_) CO_TRY(co_await Wait(*this, reader_, scope, timeout));
+    CO_TRY(Slice bytes, receive());
     if (ended_) tls_->ingest_eof();
-    if (!bytes->empty()) CO_TRY(tls_->ingest(bytes->view()));
-    if (!tls_->output().empty()) CO_TRY(co_await flush_tls(scope, timeout));
+    CO_TRY(tls_->ingest(std::move(bytes)));
   }
 }
 
 Result<Slice> Stream::take_decrypted() {
-  constexpr std::size_t kRecord = 16384;
   if (!tls_->pending()) return Slice{};
-  Block* block = Block::make(kRecord);
-  Slice plain(block, block->data(), kRecord);
-  Result<std::size_t> n = tls_->decrypt(std::span(block->data(), kRecord));
+  Block* block =
+      Block::make(std::clamp<std::size_t>(tls_->pending_bytes(), 1, EventLoop::kReadBytes));
+  Slice plain(block, block->data(), block->capacity());
+  Result<std::size_t> n = tls_->decrypt(std::span(block->data(), block->capacity()));
+  // Reading may have made TLS answer (a key update). A failure is found again by the next read or
+  // write.
+  (void)push_tls();
   if (!n) return std::unexpected(std::move(n).error());
   plain.truncate(*n);
   return *n == 0 ? Slice{} : plain.compact();
@@ -179,6 +277,7 @@ Status Stream::send(std::span<std::string_view> pieces) {
   }
   auto taken = static_cast<std::size_t>(n);
   written_ += taken;
+  unsure_ = false;  // a connection that was reset takes nothing
   for (std::string_view& piece : pieces) {
     const std::size_t part = taken < piece.size() ? taken : piece.size();
     piece.remove_prefix(part);
@@ -187,54 +286,58 @@ Status Stream::send(std::span<std::string_view> pieces) {
   return {};
 }
 
-namespace {
-
-bool all_empty(std::span<std::string_view> pieces) noexcept {
-  for (std::string_view piece : pieces) {
-    if (!piece.empty()) return false;
-  }
-  return true;
-}
-
-}  // namespace
-
 Task<Status> Stream::write(std::span<std::string_view> pieces, CancelScope& scope,
                            std::optional<Duration> timeout) {
-  if (tls_ != nullptr) {
-    for (std::string_view& piece : pieces) CO_TRY(tls_->encrypt(std::exchange(piece, {})));
-    co_return co_await flush_tls(scope, timeout);
-  }
+  if (scope.why()) co_return std::unexpected(scope.why()->error());
   while (!all_empty(pieces)) {
-    if (!writable_) CO_TRY(co_await wait_writable(scope, timeout));
+    if (tls_ != nullptr) {
+      CO_TRY(tls_->encrypt(pieces));
+      CO_TRY(co_await flush_tls(scope, timeout));
+      continue;
+    }
+    if (!writable_) CO_TRY(co_await Wait(*this, writer_, scope, timeout));
     CO_TRY(send(pieces));
   }
   co_return Status{};
 }
 
-Task<Status> Stream::flush_tls(CancelScope& scope, std::optional<Duration> timeout) {
-  while (!tls_->output().empty()) {
-    if (!writable_) CO_TRY(co_await wait_writable(scope, timeout));
+Status Stream::push_tls() {
+  while (writable_ && !tls_->output().empty()) {
     std::string_view piece = tls_->output();
     const std::size_t before = piece.size();
-    CO_TRY(send(std::span(&piece, 1)));
+    if (Status status = send(std::span(&piece, 1)); !status) return status;
     tls_->consume_output(before - piece.size());
   }
-  co_return Status{};
+  return {};
+}
+
+Task<Status> Stream::flush_tls(CancelScope& scope, std::optional<Duration> timeout) {
+  for (;;) {
+    CO_TRY(push_tls());
+    if (tls_->output().empty()) co_return Status{};
+    CO_TRY(co_await Wait(*this, writer_, scope, timeout));
+  }
 }
 
 Task<Status> Stream::handshake(std::unique_ptr<TlsEngine> engine, CancelScope& scope) {
   tls_ = std::move(engine);
-  CO_TRY(tls_->ingest({}));
+  if (!unread_.empty()) {
+    CO_TRY(tls_->ingest(std::exchange(unread_, {})));
+  } else {
+    CO_TRY(tls_->ingest({}));
+  }
   for (;;) {
-    if (!tls_->output().empty()) CO_TRY(co_await flush_tls(scope, std::nullopt));
+    CO_TRY(co_await flush_tls(scope, std::nullopt));
     if (tls_->state() == TlsEngine::State::kOpen) co_return Status{};
-    if (ended_) co_return fail(Errc::kTls, peer_, "tls_protocol_error", "closed in the handshake");
-    if (!readable_) CO_TRY(co_await wait_readable(scope, std::nullopt));
+    if (ended_) {
+      co_return fail(Errc::kTls, peer_, "tls_protocol_error",
+                     "the peer closed during the TLS handshake");
+    }
+    if (!readable_ && !unsure_) CO_TRY(co_await Wait(*this, reader_, scope, std::nullopt));
     CO_TRY(Slice bytes, receive());
-    if (bytes.empty()) continue;
-    if (Status status = tls_->ingest(bytes.view()); !status) {
-      // The alert that tells the peer why is worth one try; its own failure is not.
-      if (!tls_->output().empty()) (void)co_await flush_tls(scope, 1s);
+    if (Status status = tls_->ingest(std::move(bytes)); !status) {
+      // The alert tells the peer why. It fits into an empty socket, or is not worth waiting for.
+      (void)push_tls();
       co_return status;
     }
   }
@@ -242,7 +345,7 @@ Task<Status> Stream::handshake(std::unique_ptr<TlsEngine> engine, CancelScope& s
 
 Task<Status> Stream::finish(CancelScope& scope) {
   if (tls_ != nullptr) {
-    tls_->close();
+    CO_TRY(tls_->close());
     CO_TRY(co_await flush_tls(scope, std::nullopt));
   }
   if (::shutdown(fd_.get(), SHUT_WR) != 0 && errno != ENOTCONN) co_return broken(errno, "shutdown");
@@ -258,11 +361,17 @@ std::optional<std::uint64_t> Stream::bytes_acknowledged() const noexcept {
   tcp_info info{};
   socklen_t size = sizeof info;
   if (::getsockopt(fd_.get(), IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return std::nullopt;
-  if (size < offsetof(tcp_info, tcpi_bytes_acked) + sizeof info.tcpi_bytes_acked) return std::nullopt;
-  return info.tcpi_bytes_acked;
+  if (size < offsetof(tcp_info, tcpi_bytes_acked) + sizeof info.tcpi_bytes_acked)
+    return std::nullopt;
+  // The kernel counts the SYN of a connection that we opened, and any FIN, as bytes.
+  std::uint64_t acknowledged = info.tcpi_bytes_acked;
+  if (peer_ == Origin::kUpstream && acknowledged > 0) --acknowledged;
+  return std::min(acknowledged, written_);
 }
 
-std::unexpected<Error> Stream::broken(int error, std::string_view doing) const {
+std::unexpected<Error> Stream::broken(int error, std::string_view doing) {
+  peer_closed_ = readable_ = true;
+  reset_ = error;
   return fail(Errc::kReset, peer_, "connection_terminated",
               std::string(doing) + ": " + std::strerror(error));
 }

@@ -1,6 +1,6 @@
-// A connected, non-blocking byte stream, plain or TLS: how connections of both sides read and write. One
-// reader and one writer at a time may wait on it. Owned by its connection, on that worker's thread.
-// Plain reads and writes are one system call each; nothing is read ahead.
+// A connected, non-blocking byte stream, plain or TLS: how connections of both sides read and
+// write. One reader and one writer at a time may wait on it. Owned by its connection, on that
+// worker's thread. Plain reads and writes are one system call each; nothing is read ahead.
 #pragma once
 
 #include <sys/uio.h>
@@ -32,11 +32,11 @@ class Stream final : private FdWatch {
   Task<Status> handshake(std::unique_ptr<TlsEngine> engine, CancelScope& scope);
   [[nodiscard]] TlsEngine* tls() const noexcept { return tls_.get(); }
 
-  // The bytes that are there, waiting for some; an empty slice is the peer's clean end. With a timeout,
-  // fails with kTimeout when nothing came for so long.
+  // The bytes that are there, waiting for some; an empty slice is the peer's clean end. With a
+  // timeout, fails with kTimeout when nothing came for so long.
   Task<Result<Slice>> read(CancelScope& scope, std::optional<Duration> timeout = std::nullopt);
-  // Writes all pieces, in order, waiting for room; pieces are used up in place. With a timeout, fails with
-  // kTimeout when the peer took nothing for so long.
+  // Writes all pieces, in order, waiting for room; pieces are used up in place. With a timeout,
+  // fails with kTimeout when the peer took nothing for so long.
   Task<Status> write(std::span<std::string_view> pieces, CancelScope& scope,
                      std::optional<Duration> timeout = std::nullopt);
   Task<Status> write(std::string_view bytes, CancelScope& scope,
@@ -49,22 +49,23 @@ class Stream final : private FdWatch {
 
   // Puts bytes back in front of what read() returns next.
   void unread(Slice bytes);
-  // True when read() would return at once.
+  // True when read() would probably return at once: bytes, the end, or an error are there.
   [[nodiscard]] bool readable() const noexcept {
     return !unread_.empty() || readable_ || (tls_ != nullptr && tls_->pending());
   }
   // The peer has closed or broken the connection (bytes may still be readable).
   [[nodiscard]] bool peer_closed() const noexcept { return peer_closed_; }
 
-  // Called when the peer closes, and (with `kAnyEvent`) when bytes arrive, while nobody reads. One
-  // observer; it may destroy the stream.
+  // Called once, from the loop, when the peer closes or breaks the connection, and (with
+  // `kAnyEvent`) when bytes are there, while nobody reads; also when that was so before observe().
+  // Bytes that TLS sends on its own account do not count. One observer; it may destroy the stream.
   enum class Watch { kNothing, kClose, kAnyEvent };
   void observe(Watch watch, std::function<void()> observer = {});
 
   // Sends RST instead of FIN when closed: for streams that must not look complete.
   void abort_on_close() noexcept;
 
-  // Total bytes handed to the kernel, and how many of them the peer's kernel has acknowledged.
+  // Total bytes handed to the kernel, and how many of them the peer's kernel has acknowledged (TCP only).
   [[nodiscard]] std::uint64_t bytes_written() const noexcept { return written_; }
   [[nodiscard]] std::uint64_t bytes_read() const noexcept { return received_; }
   [[nodiscard]] std::optional<std::uint64_t> bytes_acknowledged() const noexcept;
@@ -73,23 +74,33 @@ class Stream final : private FdWatch {
 
  private:
   class Wait;
+  class Yield;
   void on_ready(Ready ready) override;
-  Result<Slice> receive();                        // one recv; empty and !ended_ = nothing there
+  [[nodiscard]] bool observed();  // what the observer waits for is there
+  [[nodiscard]] bool broken_underneath() noexcept;
+  [[nodiscard]] bool absorb();  // TLS: all that is there was TLS's own talk
+  void notify_observer();
+
+  Task<Result<Slice>> read_tls(CancelScope& scope, std::optional<Duration> timeout);
+  Result<Slice> receive();  // one recv; empty and !ended_ = nothing there
   Result<Slice> take_decrypted();
-  Status send(std::span<std::string_view> pieces);  // one sendmsg; cuts what was taken off the pieces
+  Status send(
+      std::span<std::string_view> pieces);  // one sendmsg; cuts what was taken off the pieces
+  Status push_tls();                        // sends TLS output while the socket takes it
   Task<Status> flush_tls(CancelScope& scope, std::optional<Duration> timeout);
-  Task<Status> wait_readable(CancelScope& scope, std::optional<Duration> timeout);
-  Task<Status> wait_writable(CancelScope& scope, std::optional<Duration> timeout);
-  [[nodiscard]] std::unexpected<Error> broken(int error, std::string_view doing) const;
+  std::unexpected<Error> broken(int error, std::string_view doing);
 
   Fd fd_;
   Origin peer_;
   bool readable_ = false;
   bool writable_ = true;
+  bool unsure_ = false;  // the last event may have hidden a reset: see on_ready
   bool peer_closed_ = false;
   bool ended_ = false;
-  bool* gone_ = nullptr;  // set while on_ready runs: told when the stream is destroyed
   Watch watch_ = Watch::kNothing;
+  std::uint8_t burst_ = 0;  // reads since the loop last had its turn
+  int reset_ = 0;           // errno of the first failure, or 0
+  bool* gone_ = nullptr;    // set while on_ready runs: told when the stream is destroyed
   Wait* reader_ = nullptr;
   Wait* writer_ = nullptr;
   std::uint64_t written_ = 0;
@@ -97,6 +108,8 @@ class Stream final : private FdWatch {
   std::unique_ptr<TlsEngine> tls_;
   Slice unread_;
   std::function<void()> observer_;
+  std::shared_ptr<Stream*>
+      self_;  // made when a notification is posted: told when the stream is destroyed
 };
 
 }  // namespace outrigger

@@ -1,5 +1,6 @@
 #include "proxy/runtime/dispatcher.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace outrigger {
@@ -10,7 +11,9 @@ constexpr std::int64_t kTick = 1'000'000;  // ns
 }  // namespace
 
 void Dispatcher::arm(Timer& timer, Duration after) {
-  const std::int64_t due = (now_ + (after > Duration{0} ? after : Duration{0})).since_start.count();
+  // Duration::max() means never; adding it to now must not overflow.
+  const Duration furthest = Duration::max() - Duration{kTick} - now_.since_start;
+  const std::int64_t due = (now_ + std::clamp(after, Duration{0}, furthest)).since_start.count();
   const auto tick = static_cast<std::uint64_t>((due + kTick - 1) / kTick);
   wheel_.arm(timer, tick);
   wake_at(TimePoint{Duration{static_cast<std::int64_t>(tick) * kTick}});

@@ -41,6 +41,7 @@ EventLoop::EventLoop() {
 }
 
 EventLoop::~EventLoop() {
+  drop_posted();
   run_deferred();
   if (read_block_ != nullptr) read_block_->unref();
   event_del(&timer_);
@@ -50,6 +51,7 @@ EventLoop::~EventLoop() {
 }
 
 void EventLoop::run(const std::function<void()>& after_batch) {
+  run_deferred();  // of before: no event would come for it
   while (!stopping_.load(std::memory_order_acquire)) {
     event_base_loop(base_, EVLOOP_ONCE);
     if (after_batch) {
@@ -60,7 +62,10 @@ void EventLoop::run(const std::function<void()>& after_batch) {
   }
 }
 
-void EventLoop::run_once() { event_base_loop(base_, EVLOOP_ONCE); }
+void EventLoop::run_once() {
+  run_deferred();
+  event_base_loop(base_, EVLOOP_ONCE);
+}
 
 void EventLoop::stop() noexcept {
   stopping_.store(true, std::memory_order_release);
@@ -92,6 +97,13 @@ void EventLoop::drain_posted() {
     item();
     run_deferred();
   }
+}
+
+// Posted work may own watches and timers, which need the loop to be let go.
+void EventLoop::drop_posted() noexcept {
+  std::vector<std::function<void()>> work;
+  const std::lock_guard lock(posted_mutex_);
+  work.swap(posted_);
 }
 
 Block& EventLoop::read_block() {

@@ -23,7 +23,7 @@ class EventLoop final : public Dispatcher {
 
   // Serves events until stop(). `after_batch` runs after each batch of events, before the loop sleeps.
   void run(const std::function<void()>& after_batch = {});
-  // One batch of events; waits for one at most until the next timer. For tests.
+  // Deferred work, then one batch of events; waits for one at most until the next timer. For tests.
   void run_once();
   void stop() noexcept;  // any thread
 
@@ -43,6 +43,7 @@ class EventLoop final : public Dispatcher {
   friend class FdWatch;
   void wake_at(TimePoint when) noexcept override;
   void drain_posted();
+  void drop_posted() noexcept;
   static void on_timer(int fd, short what, void* self);
   static void on_posted(int fd, short what, void* self);
 

@@ -6,8 +6,12 @@
 namespace outrigger {
 namespace {
 
-#if defined(__has_feature) && __has_feature(address_sanitizer)
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
 constexpr bool kPool = false;
+#else
+constexpr bool kPool = true;
+#endif
 #else
 constexpr bool kPool = true;
 #endif

@@ -1,6 +1,7 @@
 #include "proxy/runtime/task_group.h"
 
 #include <exception>
+#include <functional>
 #include <utility>
 
 namespace outrigger {
@@ -58,13 +59,16 @@ void TaskGroup::finished(Root& root) {
 
 void TaskGroup::sweep() {
   Root* done = std::exchange(finished_, nullptr);
+  // A frame may own, through its parameters, whatever holds this group.
   const std::shared_ptr<TaskGroup*> self = self_;
   while (done != nullptr) {
     Root* root = std::exchange(done, done->next);
-    --size_;
+    if (*self != nullptr) --size_;
     delete root;
   }
-  if (size_ == 0 && on_empty_) on_empty_();
+  if (*self == nullptr || size_ != 0 || !on_empty_) return;
+  const std::function<void()> callback = on_empty_;  // it may destroy the group
+  callback();
 }
 
 }  // namespace outrigger

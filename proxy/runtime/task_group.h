@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
+#include <utility>
 
 #include "proxy/runtime/dispatcher.h"
 #include "proxy/runtime/task.h"
@@ -22,7 +24,7 @@ class TaskGroup {
   void spawn(Task<void> task);
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
-  // Called after the last running task was dropped, from the loop.
+  // Called from the loop each time the last task was dropped; may spawn, or destroy the group.
   void on_empty(std::function<void()> callback) { on_empty_ = std::move(callback); }
 
  private:

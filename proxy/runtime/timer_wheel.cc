@@ -1,5 +1,6 @@
 #include "proxy/runtime/timer_wheel.h"
 
+#include <algorithm>
 #include <bit>
 #include <utility>
 
@@ -15,7 +16,7 @@ void Timer::disarm() noexcept {
 
 void TimerWheel::arm(Timer& timer, std::uint64_t tick) {
   timer.disarm();
-  timer.tick_ = tick > current_ ? tick : current_ + 1;
+  timer.tick_ = std::min(std::max(tick, current_ + 1), kLastTick);
   timer.wheel_ = this;
   ++size_;
   place(timer);
@@ -25,8 +26,7 @@ void TimerWheel::arm(Timer& timer, std::uint64_t tick) {
 // timer of a lower level is due before every timer of a higher one.
 void TimerWheel::place(Timer& timer) noexcept {
   const std::uint64_t difference = timer.tick_ ^ current_;
-  int level = difference == 0 ? 0 : (63 - std::countl_zero(difference)) / kBits;
-  if (level >= kLevels) level = kLevels - 1;
+  const int level = difference == 0 ? 0 : (63 - std::countl_zero(difference)) / kBits;
   const int slot = static_cast<int>((timer.tick_ >> (level * kBits)) & (kSlots - 1));
   Timer*& head = slots_[level][slot];
   timer.next_ = head;
@@ -47,9 +47,21 @@ std::optional<std::uint64_t> TimerWheel::next() const noexcept {
   return std::nullopt;
 }
 
-void TimerWheel::cascade(int level, int slot) noexcept {
+// A slot's list holds the latest armed first.
+Timer* TimerWheel::take_in_order(int level, int slot) noexcept {
+  Timer* ordered = nullptr;
   Timer* timer = std::exchange(slots_[level][slot], nullptr);
   occupied_[level] &= ~(std::uint64_t{1} << slot);
+  while (timer != nullptr) {
+    Timer* following = std::exchange(timer->next_, ordered);
+    ordered = timer;
+    timer = following;
+  }
+  return ordered;
+}
+
+void TimerWheel::cascade(int level, int slot) noexcept {
+  Timer* timer = take_in_order(level, slot);
   while (timer != nullptr) {
     Timer* following = timer->next_;
     place(*timer);
@@ -58,19 +70,9 @@ void TimerWheel::cascade(int level, int slot) noexcept {
 }
 
 void TimerWheel::fire(int slot) {
-  // The slot's list, reversed into the order of arming. Firing may disarm or destroy any of them: each
-  // stays linked, through slot_, until its turn.
-  Timer* due = nullptr;
-  Timer* timer = std::exchange(slots_[0][slot], nullptr);
-  occupied_[0] &= ~(std::uint64_t{1} << slot);
-  while (timer != nullptr) {
-    Timer* following = timer->next_;
-    timer->next_ = due;
-    if (due != nullptr) due->slot_ = &timer->next_;
-    timer->slot_ = &due;
-    due = timer;
-    timer = following;
-  }
+  Timer* due = take_in_order(0, slot);
+  // Firing may disarm or destroy any of them: each stays linked, through slot_, until its turn.
+  for (Timer** at = &due; *at != nullptr; at = &(*at)->next_) (*at)->slot_ = at;
   while (due != nullptr) {
     Timer* first = due;
     first->disarm();
@@ -79,6 +81,7 @@ void TimerWheel::fire(int slot) {
 }
 
 void TimerWheel::advance(std::uint64_t tick) {
+  tick = std::min(tick, kLastTick);
   for (;;) {
     const std::optional<std::uint64_t> due = next();
     if (!due || *due > tick) break;

@@ -41,7 +41,7 @@ class TimerWheel {
   TimerWheel& operator=(const TimerWheel&) = delete;
 
   void arm(Timer& timer, std::uint64_t tick);
-  // Fires every timer due at or before `tick`, in order of time.
+  // Fires every timer due at or before `tick`, in order of time; those of one tick in order of arming.
   void advance(std::uint64_t tick);
   // A tick at or before the earliest timer, or nothing: when to call advance() next.
   [[nodiscard]] std::optional<std::uint64_t> next() const noexcept;
@@ -51,9 +51,13 @@ class TimerWheel {
   friend class Timer;
   static constexpr int kBits = 6;
   static constexpr int kSlots = 1 << kBits;
-  static constexpr int kLevels = 7;  // 2^42 ms: 139 years
+  static constexpr int kLevels = 8;
+  // 8900 years of milliseconds. place() would find no slot beyond: what is further never fires.
+  static constexpr std::uint64_t kLastTick = (std::uint64_t{1} << (kLevels * kBits)) - 1;
 
   void place(Timer& timer) noexcept;
+  // Empties a slot; the list's slot_ pointers are the caller's to set.
+  Timer* take_in_order(int level, int slot) noexcept;
   void cascade(int level, int slot) noexcept;
   void fire(int slot);
   void move_to(std::uint64_t tick) noexcept;

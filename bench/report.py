@@ -1,0 +1,86 @@
+"""The figures as Markdown tables."""
+
+SIZE_NAMES = {"1k": "1 KiB", "64k": "64 KiB", "1m": "1 MiB"}
+MODE_NAMES = {"h1": "HTTP/1.1", "h2": "HTTP/2 both sides", "tls": "HTTP/1.1 over TLS"}
+
+
+def table(title, columns, rows):
+    print(f"\n### {title}\n\n| | " + " | ".join(columns) + " |\n|---|" + "---:|" * len(columns))
+    for name, cells in rows.items():
+        print(f"| {name} | " + " | ".join("–" if cell is None else cell for cell in cells) + " |")
+
+
+def ratio_base(rows):
+    return next((name for name in ("floor", "nginx", "nghttpx") if name in rows), next(iter(rows)))
+
+
+def print_throughput(mode, results):
+    for size, rows in results.items():
+        if not rows:
+            continue
+        base = ratio_base(rows)
+        order = sorted(rows, key=lambda name: rows[name]["cpu_us"])
+        table(
+            f"{MODE_NAMES[mode]}, {SIZE_NAMES[size]}",
+            (f"CPU a request, {base} = 1", "CPU a request", "requests/s", "memory"),
+            {
+                name: (
+                    f"{rows[name]['cpu_us'] / rows[base]['cpu_us']:.2f}",
+                    f"{rows[name]['cpu_us']:.1f} µs",
+                    f"{rows[name]['rate']:,.0f}",
+                    f"{rows[name]['memory'] / 2**20:.1f} MiB",
+                )
+                for name in order
+            },
+        )
+
+
+def print_latency(rows):
+    table(
+        "Added latency, one connection, 1 KiB",
+        ("p50", "p99"),
+        {name: (f"{row['p50']:.0f} µs", f"{row['p99']:.0f} µs") for name, row in rows.items()},
+    )
+
+
+def print_streams(results):
+    most = results.pop("silent_streams")
+    kib = lambda row, key: f"{max(0, row[key]) / 1024:.1f} KiB" if key in row else None
+    table(
+        "Event streams",
+        ("memory each, 1,000 busy", f"memory each, {most:,} silent", "CPU an event"),
+        {
+            name: (
+                kib(row, "busy_bytes"),
+                kib(row, "silent_bytes"),
+                f"{row['event_us']:.1f} µs" if "event_us" in row else None,
+            )
+            for name, row in results.items()
+        },
+    )
+
+
+def print_start(rows):
+    table(
+        "Start",
+        ("to the first answer", "memory before any load"),
+        {
+            name: (f"{row['ms']:.0f} ms", f"{row['memory'] / 2**20:.1f} MiB")
+            for name, row in rows.items()
+        },
+    )
+
+
+def print_all(results, cores):
+    print(
+        f"{cores} cores; each proxy has one worker on one core. Outrigger writes its\n"
+        "access log and counts its metrics; the others write no log. `floor` relays bytes and reads\n"
+        "nothing of them."
+    )
+    for section, rows in results.items():
+        if section in MODE_NAMES:
+            print_throughput(section, rows)
+        else:
+            {"latency": print_latency, "streams": print_streams, "start": print_start}[section](
+                rows
+            )

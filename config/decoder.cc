@@ -1,0 +1,181 @@
+#include "config/decoder.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "config/suggest.h"
+
+namespace outrigger::config {
+namespace {
+
+std::vector<std::string_view> keys_of(const Block& block) {
+  std::vector<std::string_view> keys;
+  for (const Group& group : block.groups) {
+    for (const Field& field : group.fields) keys.push_back(field.key);
+  }
+  return keys;
+}
+
+// The blocks other than `here` in which the key is legal, as a list for a hint.
+std::string elsewhere(const Block& here, std::string_view key) {
+  std::string found;
+  for (const Block* block : all_blocks()) {
+    if (block == &here || block->find(key) == nullptr) continue;
+    if (!found.empty()) found += ", ";
+    found += block == &root_block() ? "the top level" : fmt::format("`{}`", block->name);
+  }
+  return found;
+}
+
+std::string where(const std::string& path) {
+  return path.empty() ? "at the top level" : fmt::format("in {}", path);
+}
+
+std::string hint_for(const Block& declared, std::string_view key) {
+  const auto synonym = std::ranges::find(synonyms(), key, &Synonym::word);
+  if (synonym != synonyms().end() && declared.find(synonym->key) != nullptr) {
+    return fmt::format("did you mean \"{}\"?", synonym->key);
+  }
+  // One slip of the finger, else the same word in another block, else something similar.
+  const std::string_view near = nearest(key, keys_of(declared));
+  const bool slip = !near.empty() && edit_distance(key, near) == 1;
+  const std::string others = slip ? std::string() : elsewhere(declared, key);
+  if (!others.empty()) return fmt::format("it belongs in {}", others);
+  if (!near.empty()) return fmt::format("did you mean \"{}\"?", near);
+  std::vector<std::string_view> reserved;
+  for (const ReservedKey& word : reserved_keys()) reserved.push_back(word.key);
+  const std::string_view later = nearest(key, reserved);
+  if (!later.empty()) return fmt::format("\"{}\" is not available in this version", later);
+  return fmt::format("known here: {}", fmt::join(keys_of(declared), ", "));
+}
+
+}  // namespace
+
+const Field* Block::find(std::string_view key) const noexcept {
+  for (const Group& group : groups) {
+    const auto found = std::ranges::find(group.fields, key, &Field::key);
+    if (found != group.fields.end()) return &*found;
+  }
+  return nullptr;
+}
+
+Decoder::Scope::Scope(Decoder& decoder, std::string_view key)
+    : decoder_(decoder), before_(decoder.path_.size()) {
+  if (before_ > 0 && !key.starts_with('[')) decoder_.path_ += '.';
+  decoder_.path_ += key;
+}
+
+Decoder::Scope::~Scope() { decoder_.path_.resize(before_); }
+
+void Decoder::block(const Block& declared, const Node& node, void* object) {
+  if (!node.is_map()) {
+    const auto keys = keys_of(declared);
+    error(Code::kWrongShape, node, fmt::format("{} must be a block, not {}", path_, node.quote()),
+          fmt::format("its keys are {}", fmt::join(keys, ", ")));
+    return;
+  }
+  remember(node);
+  for (const Member& member : node.members) {
+    if (declared.find(member.key) == nullptr) unknown_key(declared, member);
+  }
+  // In declared order, not in file order: `routes` build on what their upstream says.
+  for_each_field(declared, object, [&](const Field& field, void* owner) {
+    const Member* member = node.find(field.key);
+    if (member == nullptr) return;
+    const Scope scope(*this, field.key);
+    if (member->value.kind == Node::Kind::kNull) {
+      reporter_.error(Code::kMissingKey, member->key_place, fmt::format("`{}` has no value", field.key),
+                      {fmt::format("write {}, or remove the key", describe(field.type)),
+                       characters(member->key)});
+      return;
+    }
+    if (field.decode != nullptr) field.decode(*this, field, member->value, owner);
+  });
+}
+
+void Decoder::unknown_key(const Block& declared, const Member& member) {
+  if (member.key == "<<") return;  // reported by the reader
+  const auto reserved = std::ranges::find(reserved_keys(), member.key, &ReservedKey::key);
+  const std::size_t width = characters(member.key);
+  if (reserved != reserved_keys().end()) {
+    const bool renamed = reserved->meant != reserved->key;
+    reporter_.error(Code::kReservedKey, member.key_place,
+                    fmt::format("`{}` is not available in this version", member.key),
+                    {renamed ? fmt::format("it will be called `{}`", reserved->meant)
+                             : "remove it: nothing would act on it",
+                     width});
+    return;
+  }
+  const Node key = Node::scalar(member.key);
+  reporter_.error(Code::kUnknownKey, member.key_place,
+                  fmt::format("unknown key {} {}", key.quote(), where(path_)),
+                  {hint_for(declared, member.key), std::max<std::size_t>(1, width)});
+}
+
+std::optional<std::string_view> Decoder::scalar(const Field& field, const Node& node) {
+  if (node.is_scalar()) return node.text;
+  const bool nothing = node.kind == Node::Kind::kNull;
+  error(nothing ? Code::kMissingKey : Code::kWrongShape, node,
+        fmt::format("{} must be {}, not {}", path_, describe(field.type), node.quote()));
+  return std::nullopt;
+}
+
+std::optional<std::string> Decoder::secret(const Node& node) {
+  constexpr std::string_view kFile = "file:";
+  std::string value = node.text;
+  if (value.starts_with(kFile)) {
+    const std::string path = value.substr(kFile.size());
+    auto content = environment_.read_file(path);
+    if (!content) {
+      error(Code::kSecretFile, node, fmt::format("cannot read the secret in {}: {}", path, content.error().detail));
+      return std::nullopt;
+    }
+    value = std::move(*content);
+    if (value.ends_with('\n')) value.pop_back();
+    if (value.ends_with('\r')) value.pop_back();
+  }
+  if (value.empty()) {
+    error(Code::kSecretFile, node, fmt::format("{} is empty", path_));
+    return std::nullopt;
+  }
+  return value;
+}
+
+void Decoder::remember(const Node& node, std::string reference) {
+  if (places_ != nullptr) (*places_)[path_] = {node.place, node.width(), std::move(reference)};
+}
+
+std::string describe(const Type& type) {
+  using Kind = Type::Kind;
+  const auto base = [&]() -> std::string {
+    switch (type.kind) {
+      case Kind::kDuration: return "a duration";
+      case Kind::kSize: return "a size";
+      case Kind::kInteger: return "a whole number";
+      case Kind::kBoolean: return "true or false";
+      case Kind::kWord: return fmt::format("one of {}", fmt::join(type.words, ", "));
+      case Kind::kText: return "a text";
+      case Kind::kSecret: return "a secret";
+      case Kind::kUrl: return "a URL";
+      case Kind::kListen: return "an address and port";
+      case Kind::kHost: return "a host name";
+      case Kind::kAuthority: return "a host name";
+      case Kind::kHosts: return "a host name, or .name for all below it";
+      case Kind::kPath: return "a path";
+      case Kind::kNetwork: return "a network";
+      case Kind::kMethod: return "a method";
+      case Kind::kTarget: return "a path";
+      case Kind::kFile: return "a file";
+      case Kind::kName: return "a name";
+      case Kind::kBlock: return "a block";
+      case Kind::kList: return fmt::format("{} or a list of them", describe(*type.element));
+      case Kind::kNamed: return "a block of named blocks";
+    }
+    return {};
+  };
+  return type.special.empty() ? base() : fmt::format("{} or {}", base(), type.special);
+}
+
+}  // namespace outrigger::config

@@ -1,0 +1,74 @@
+// Decodes a tree into a bound object by the declarations: unknown keys are refused with a suggestion, every
+// value is checked, and the origin of each is kept. Several layers may be decoded into one object: what a
+// later layer writes wins, what it does not name stays (DESIGN 4: maps merge, lists replace).
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/declaration.h"
+#include "config/loader.h"
+#include "config/reporter.h"
+#include "config/source.h"
+
+namespace outrigger::config {
+
+// Where the value at a path was written. `reference` as in ValueOrigin.
+struct Written {
+  Place place;
+  std::size_t width = 1;
+  std::string reference;
+};
+using Places = std::map<std::string, Written, std::less<>>;
+
+class Decoder {
+ public:
+  // `places` may be null: nothing is kept.
+  Decoder(Reporter& reporter, const Environment& environment, Places* places)
+      : reporter_(reporter), environment_(environment), places_(places) {}
+
+  void block(const Block& declared, const Node& node, void* object);
+
+  // Enters a key for the time that the scope lives; paths are joined by dots, list items are "[0]".
+  class Scope {
+   public:
+    Scope(Decoder& decoder, std::string_view key);
+    ~Scope();
+    Scope(const Scope&) = delete;
+    Scope& operator=(const Scope&) = delete;
+
+   private:
+    Decoder& decoder_;
+    std::size_t before_;
+  };
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+
+  void error(Code code, const Node& node, std::string message, std::string hint = {}) {
+    reporter_.error(code, node, std::move(message), std::move(hint));
+  }
+  Reporter& reporter() noexcept { return reporter_; }
+  [[nodiscard]] const Environment& environment() const noexcept { return environment_; }
+
+  // The text of a plain value; nothing after a report that it has the wrong shape.
+  std::optional<std::string_view> scalar(const Field& field, const Node& node);
+  // A secret's bytes, from the text itself or a `file:` (DESIGN 4).
+  std::optional<std::string> secret(const Node& node);
+  // Keeps where the value at path() was written.
+  void remember(const Node& node, std::string reference = {});
+
+ private:
+  void unknown_key(const Block& declared, const Member& member);
+
+  Reporter& reporter_;
+  const Environment& environment_;
+  Places* places_;
+  std::string path_;
+};
+
+// "a duration", "one of auto, http1, http2": what a field's value must be, for messages.
+std::string describe(const Type& type);
+
+}  // namespace outrigger::config

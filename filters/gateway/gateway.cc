@@ -1,0 +1,58 @@
+#include "filters/gateway/gateway.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "filters/gateway/counted_body.h"
+#include "proxy/base/pseudonym.h"
+#include "proxy/http/hop_by_hop.h"
+
+namespace outrigger::filters {
+namespace {
+
+void remove_own(http::Headers& headers) {
+  std::erase_if(headers.fields(),
+                [](const http::Field& field) { return http::is_own_header(field.name); });
+}
+
+}  // namespace
+
+Gateway::Gateway(const config::Policies& policies) : policies_(policies), via_(pseudonym()) {}
+
+Task<Result<http::Response>> Gateway::handle(Exchange& exchange, Next next) {
+  CO_TRY(admit(exchange));
+  prepare(exchange);
+  Result<http::Response> response = co_await next(exchange);
+  if (response) http::append_via(response->head.headers, response->head.version, via_);
+  co_return response;
+}
+
+Status Gateway::admit(Exchange& exchange) const {
+  if (http::via_contains(exchange.request.head.headers, via_)) {
+    return fail(Errc::kProtocol, Origin::kClient, "proxy_loop_detected",
+                "the request has passed through this proxy before: an upstream's URL leads back to it");
+  }
+  const http::Body& body = exchange.request.body;
+  if (policies_.max_request_body && body.length().value_or(0) > *policies_.max_request_body) {
+    return std::unexpected(body_too_large(*policies_.max_request_body));
+  }
+  return {};
+}
+
+void Gateway::prepare(Exchange& exchange) const {
+  http::Request& request = exchange.request;
+  if (request.body.whole() != nullptr) exchange.request_bytes = request.body.whole()->size();
+  request.body.wrap_source([&](std::unique_ptr<http::BodySource> inner) {
+    return std::make_unique<CountedBody>(std::move(inner), exchange.request_bytes,
+                                         policies_.max_request_body);
+  });
+  http::Headers& headers = request.head.headers;
+  http::remove_hop_by_hop(headers);
+  remove_own(headers);
+  // The endpoint that is chosen gives the authority.
+  headers.remove(http::HeaderId::kHost);
+  http::append_via(headers, request.head.version, via_);
+  if (exchange.routed.way != upstream::Way::kTunnel) request.head.target = exchange.routed.target;
+}
+
+}  // namespace outrigger::filters

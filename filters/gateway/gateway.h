@@ -1,0 +1,28 @@
+// gateway: the duties of an intermediary (RFC 9110 7.6) and the limits that hold before any policy is asked:
+// loops are refused, hop-by-hop fields end here, Via tells who passed the message on, our own fields stay
+// ours, the target becomes the upstream's, and a request body may not exceed its route's limit.
+#pragma once
+
+#include <string>
+
+#include "config/config.h"
+#include "filters/filter.h"
+
+namespace outrigger::filters {
+
+class Gateway final : public Filter {
+ public:
+  // `policies` outlives the filter.
+  explicit Gateway(const config::Policies& policies);
+  [[nodiscard]] std::string_view name() const noexcept override { return "gateway"; }
+  Task<Result<http::Response>> handle(Exchange& exchange, Next next) override;
+
+ private:
+  Status admit(Exchange& exchange) const;
+  void prepare(Exchange& exchange) const;
+
+  const config::Policies& policies_;
+  const std::string_view via_;
+};
+
+}  // namespace outrigger::filters

@@ -1,0 +1,183 @@
+#include "filters/observe/observe.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include <fmt/format.h>
+
+#include "filters/observe/access_record.h"
+#include "filters/observe/answer.h"
+#include "proxy/base/json_writer.h"
+
+namespace outrigger::filters {
+namespace {
+
+using http::HeaderId;
+
+std::string_view version_text(http::Version version) noexcept {
+  constexpr std::string_view kNames[] = {"1.0", "1.1", "2"};
+  return kNames[static_cast<std::size_t>(version)];
+}
+
+bool is_stream(const http::Response& response) noexcept {
+  if (response.tunnel != nullptr) return true;
+  const std::string_view type = response.head.headers.get(HeaderId::kContentType);
+  return type.starts_with("text/event-stream") || type.starts_with("application/grpc") ||
+         type.starts_with("application/vnd.amazon.eventstream");
+}
+
+bool has_credentials(const http::Headers& headers) noexcept {
+  return headers.find(HeaderId::kAuthorization) != nullptr ||
+         headers.find(HeaderId::kXApiKey) != nullptr || headers.find(HeaderId::kCookie) != nullptr ||
+         headers.find("api-key") != nullptr || headers.find("x-goog-api-key") != nullptr;
+}
+
+// The time to the head less what the attempts took: ours.
+std::optional<Duration> overhead(const Exchange& exchange, std::optional<Duration> first_byte) noexcept {
+  if (!first_byte) return std::nullopt;
+  Duration spent = *first_byte;
+  for (const Attempt& attempt : exchange.attempts) spent -= attempt.ended - attempt.started;
+  return std::max(spent, Duration{0});
+}
+
+// An upstream's own words under our names (it may be another outrigger) must not pass for ours.
+void remove_stamps(http::Headers& headers) {
+  const bool any = std::ranges::any_of(
+      headers, [](const http::Field& field) { return http::is_own_header(field.name); });
+  if (!any) return;
+  for (const std::string_view name : {"outrigger-request-id", "outrigger-source",
+                                      "outrigger-attempts", "outrigger-upstream"}) {
+    headers.remove(name);
+  }
+}
+
+// `attempt1;dur=30001.000;desc="timeout"` (Server-Timing, W3C).
+std::string server_timing(const Exchange& exchange, Duration ours) {
+  std::string out = "outrigger;dur=";
+  append_milliseconds(out, ours);
+  int n = 0;
+  for (const Attempt& attempt : exchange.attempts) {
+    fmt::format_to(std::back_inserter(out), ", attempt{};dur=", ++n);
+    append_milliseconds(out, attempt.ended - attempt.started);
+    if (attempt.failed) fmt::format_to(std::back_inserter(out), ";desc=\"{}\"", error_of(attempt));
+  }
+  return out;
+}
+
+void stamp_in_full(const Exchange& exchange, http::Headers& headers, std::string_view upstream) {
+  headers.add("Outrigger-Upstream", upstream);
+  const Duration so_far = exchange.loop.fresh_now() - exchange.started;
+  headers.add("Server-Timing", server_timing(exchange, *overhead(exchange, so_far)));
+  // A problem has a Proxy-Status already; an answer that passes gets one line more (RFC 9209 2).
+  if (exchange.source == Source::kProxy || exchange.attempts.empty()) return;
+  const Attempt& last = exchange.attempts.back();
+  headers.add("Proxy-Status", http::proxy_status({}, last.endpoint, last.status, {}));
+}
+
+}  // namespace
+
+Observe::Observe(ObserveContext& worker, std::string_view upstream, std::string_view route)
+    : worker_(worker), upstream_(upstream), route_(route), metrics_(worker.metrics, upstream, route) {}
+
+Task<Result<http::Response>> Observe::handle(Exchange& exchange, Next next) {
+  begin(exchange);
+  Result<http::Response> outcome = co_await next(exchange);
+  if (!outcome) {
+    const Error error = std::move(outcome).error();
+    http::Response answer = answer_failure(exchange, error);
+    if (error.origin == Origin::kClient && http::problem_kind(error).code == "client_gone") {
+      co_return std::unexpected(error);
+    }
+    outcome = std::move(answer);
+  }
+  stamp(exchange, *outcome);
+  co_return outcome;
+}
+
+void Observe::begin(Exchange& exchange) {
+  exchange.started = exchange.loop.now();
+  const std::int64_t micros = worker_.clock.micros(exchange.started);
+  worker_.ids.next(static_cast<std::uint64_t>(micros) / 1000, exchange.id_text);
+  exchange.client_target = exchange.request.head.target;
+  exchange.client_authority = exchange.request.head.authority;
+  metrics_.begin();
+  exchange.when_delivered(*this);
+}
+
+void Observe::stamp(Exchange& exchange, http::Response& response) const {
+  http::Headers& headers = response.head.headers;
+  exchange.streamed = is_stream(response);
+  if (exchange.source != Source::kProxy) {
+    const http::Field* id = headers.find(HeaderId::kXRequestId);
+    if (id == nullptr) id = headers.find("request-id");
+    if (id != nullptr) exchange.upstream_request_id = exchange.request.head.headers.intern(id->value);
+  }
+  remove_stamps(headers);
+  headers.add_view(HeaderId::kOther, "Outrigger-Request-Id", exchange.id());
+  headers.add_view(HeaderId::kOther, "Outrigger-Source", to_string(exchange.source));
+  const bool full = exchange.routed.policies != nullptr &&
+                    exchange.routed.policies->headers == config::DecisionHeaders::kFull;
+  if (exchange.attempts.size() > 1 || full) {
+    headers.add("Outrigger-Attempts", fmt::format_int(exchange.attempts.size()).c_str());
+  }
+  if (full) stamp_in_full(exchange, headers, upstream_);
+  // Else a proxy of nginx's kind in front of us would hold the events back (operability 3.4).
+  if (exchange.streamed && response.tunnel == nullptr && headers.find("x-accel-buffering") == nullptr) {
+    headers.add_view(HeaderId::kOther, "X-Accel-Buffering", "no");
+  }
+}
+
+void Observe::on_delivered(Exchange& exchange, const http::Delivery& delivery) {
+  RequestTimes times;
+  times.total = exchange.loop.fresh_now() - exchange.started;
+  if (delivery.http_status != 0) times.first_byte = delivery.first_byte - exchange.started;
+  times.overhead = overhead(exchange, times.first_byte);
+  if (!delivery.status && exchange.why.empty()) {
+    exchange.why = http::problem_kind(delivery.status.error()).proxy_error;
+  }
+  metrics_.finish(exchange, delivery, times);
+  if (worker_.access_log != nullptr) write_line(exchange, delivery, times);
+}
+
+void Observe::write_line(const Exchange& exchange, const http::Delivery& delivery,
+                         const RequestTimes& times) {
+  const http::RequestHead& head = exchange.request.head;
+  AccessRecord record;
+  record.timestamp = worker_.timestamp.format(worker_.clock.micros(exchange.loop.now()));
+  record.request_id = exchange.id();
+  record.upstream_request_id = exchange.upstream_request_id;
+  record.trace_id = trace_id_of(head.headers.get(HeaderId::kTraceparent));
+  record.client = &exchange.client.address;
+  record.mode = upstream::to_string(exchange.routed.way);
+  record.method = head.method_text;
+  record.host = exchange.client_authority;
+  record.target = exchange.client_target;
+  record.upstream = upstream_;
+  record.route = route_;
+  record.status = delivery.http_status;
+  record.source = to_string(exchange.source);
+  record.why = exchange.why;
+  record.attempts = exchange.attempts;
+  record.started = exchange.started;
+  record.total = times.total;
+  record.first_byte = times.first_byte;
+  record.overhead = times.overhead;
+  record.bytes_in = exchange.request_bytes;
+  record.bytes_out = delivery.body_bytes;
+  record.chunks = delivery.chunks;
+  record.http_version = version_text(head.version);
+  record.tls_version = exchange.client.tls_version;
+  record.user_agent = head.headers.get(HeaderId::kUserAgent);
+  record.stream = exchange.streamed;
+  record.auth_present = has_credentials(head.headers);
+  record.client_aborted = !delivery.status && delivery.status.error().origin == Origin::kClient;
+  worker_.line.clear();
+  if (worker_.style == LogStyle::kJson) {
+    append_json(worker_.line, record);
+  } else {
+    append_text(worker_.line, record);
+  }
+  worker_.access_log->write(worker_.line);
+}
+
+}  // namespace outrigger::filters

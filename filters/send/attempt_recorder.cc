@@ -1,0 +1,44 @@
+#include "filters/send/attempt_recorder.h"
+
+#include <utility>
+
+namespace outrigger::filters {
+
+void AttemptRecorder::on_endpoint(std::uint16_t index, std::string_view name) {
+  Attempt attempt;
+  // The cluster of a forwarded host may be gone before the log is written.
+  attempt.endpoint = exchange_.routed.upstream != nullptr
+                         ? name
+                         : exchange_.request.head.headers.intern(name);
+  attempt.endpoint_index = index;
+  attempt.started = exchange_.loop.now();
+  exchange_.attempts.push_back(attempt);
+}
+
+void AttemptRecorder::on_connection(bool reused) {
+  exchange_.attempts.back().reused_connection = reused;
+}
+
+Task<Status> AttemptRecorder::on_interim(http::ResponseHead head) {
+  return exchange_.sink.interim(std::move(head), *exchange_.scope);
+}
+
+void AttemptRecorder::on_failed(const Error& error) {
+  stage(AttemptStage::kAnswered);
+  Attempt& attempt = exchange_.attempts.back();
+  attempt.failed = true;
+  attempt.code = error.code;
+  attempt.phase = error.phase;
+  attempt.reason = error.reason;
+  attempt.ended = exchange_.loop.now();
+}
+
+void AttemptRecorder::on_response(const http::Response& response) {
+  stage(AttemptStage::kAnswered);
+  Attempt& attempt = exchange_.attempts.back();
+  attempt.status = response.head.status;
+  attempt.phase = Phase::kAnswered;
+  attempt.ended = exchange_.loop.now();
+}
+
+}  // namespace outrigger::filters

@@ -1,0 +1,67 @@
+// A growing byte buffer for what we write: heads, chunk lines, log lines. Owned by one place at a time,
+// bound to no thread; clear() keeps the memory, so a buffer that is used again does not allocate.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+namespace outrigger {
+
+class Buffer {
+ public:
+  Buffer() = default;
+  Buffer(Buffer&& other) noexcept;
+  Buffer& operator=(Buffer&& other) noexcept;
+  ~Buffer();
+
+  // `bytes` may lie in this buffer only when the capacity suffices.
+  void append(std::string_view bytes) {
+    if (bytes.empty()) return;
+    reserve_more(bytes.size());
+    std::memcpy(data_ + size_, bytes.data(), bytes.size());
+    size_ += bytes.size();
+  }
+  void append(char byte) {
+    reserve_more(1);
+    data_[size_++] = byte;
+  }
+  // Room for `count` more bytes, which the caller fills.
+  [[nodiscard]] char* extend(std::size_t count) {
+    reserve_more(count);
+    size_ += count;
+    return data_ + size_ - count;
+  }
+  void append_number(std::uint64_t value);  // decimal
+  void append_hex(std::uint64_t value);     // lower case, no leading zeros
+
+  [[nodiscard]] std::string_view view() const noexcept { return {data_, size_}; }
+  [[nodiscard]] const char* data() const noexcept { return data_; }
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+  [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
+
+  // Keeps the memory.
+  void clear() noexcept { size_ = 0; }
+  // Drops what was appended beyond `size`, which is at most size().
+  void truncate(std::size_t size) noexcept { size_ = size; }
+  // Drops `count` bytes from the front, at most size(); moves the rest.
+  void consume(std::size_t count) noexcept;
+  // Room for `bytes` in all.
+  void reserve(std::size_t bytes) {
+    if (bytes > capacity_) grow(bytes);
+  }
+
+ private:
+  void reserve_more(std::size_t bytes) {
+    if (bytes > capacity_ - size_) grow(size_ + bytes);
+  }
+  void grow(std::size_t least);
+
+  char* data_ = nullptr;
+  std::size_t size_ = 0;
+  std::size_t capacity_ = 0;
+};
+
+}  // namespace outrigger

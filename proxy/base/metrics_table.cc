@@ -1,0 +1,154 @@
+#include "proxy/base/metrics_table.h"
+
+#include <array>
+#include <iterator>
+
+#include <fmt/format.h>
+
+namespace outrigger {
+namespace {
+
+using Names = std::span<const std::string_view>;
+
+constexpr std::string_view kBuild[] = {"version", "compiler"};
+constexpr std::string_view kState[] = {"state"};
+constexpr std::string_view kResult[] = {"result"};
+constexpr std::string_view kHash[] = {"hash"};
+constexpr std::string_view kRequest[] = {"upstream", "route", "method", "code", "source"};
+constexpr std::string_view kUpstreamClass[] = {"upstream", "code_class"};
+constexpr std::string_view kUpstream[] = {"upstream"};
+constexpr std::string_view kUpstreamPhase[] = {"upstream", "phase"};
+constexpr std::string_view kListenerProtocol[] = {"listener", "protocol"};
+constexpr std::string_view kProtocolCode[] = {"protocol", "code"};
+constexpr std::string_view kLimit[] = {"limit"};
+constexpr std::string_view kSideResult[] = {"side", "result"};
+constexpr std::string_view kAttempt[] = {"upstream", "outcome", "code"};
+constexpr std::string_view kUpstreamOutcome[] = {"upstream", "outcome"};
+constexpr std::string_view kUpstreamError[] = {"upstream", "error"};
+constexpr std::string_view kUpstreamState[] = {"upstream", "state"};
+constexpr std::string_view kEndpoint[] = {"upstream", "endpoint"};
+constexpr std::string_view kSignalReason[] = {"signal", "reason"};
+
+constexpr std::uint64_t kMicrosecond = 1000;
+constexpr std::uint64_t kMillisecond = 1000 * kMicrosecond;
+constexpr std::uint64_t kSecond = 1000 * kMillisecond;
+
+// From a cache hit to the longest LLM call.
+constexpr std::uint64_t kCallBuckets[] = {
+    5 * kMillisecond,   10 * kMillisecond,   25 * kMillisecond,    50 * kMillisecond,
+    100 * kMillisecond, 250 * kMillisecond,  500 * kMillisecond,   1 * kSecond,
+    2500 * kMillisecond, 5 * kSecond,        10 * kSecond,         20 * kSecond,
+    40 * kSecond,       80 * kSecond,        160 * kSecond,        320 * kSecond,
+    600 * kSecond};
+constexpr std::uint64_t kOverheadBuckets[] = {
+    100 * kMicrosecond, 250 * kMicrosecond, 500 * kMicrosecond, 1 * kMillisecond, 2500 * kMicrosecond,
+    5 * kMillisecond,   10 * kMillisecond,  50 * kMillisecond,  250 * kMillisecond};
+
+constexpr auto kCounter = MetricType::kCounter;
+constexpr auto kGauge = MetricType::kGauge;
+constexpr auto kHistogram = MetricType::kHistogram;
+
+constexpr MetricSpec kTable[] = {
+    {Metric::kBuildInfo, "outrigger_build_info", kGauge, "Version of the running binary; always 1.",
+     kBuild, {}},
+    {Metric::kLifecycleState, "outrigger_lifecycle_state", kGauge,
+     "1 for the state the process is in: starting, ready or draining.", kState, {}},
+    {Metric::kConfigLastReloadSuccessful, "outrigger_config_last_reload_successful", kGauge,
+     "1 when the last reload was applied, 0 when it was refused and the old configuration stays.",
+     {}, {}},
+    {Metric::kConfigLastReloadSuccessTimestamp,
+     "outrigger_config_last_reload_success_timestamp_seconds", kGauge,
+     "When the configuration in force was loaded.", {}, {}},
+    {Metric::kConfigReloads, "outrigger_config_reloads_total", kCounter,
+     "Reloads by result: ok, invalid or unchanged.", kResult, {}},
+    {Metric::kConfigInfo, "outrigger_config_info", kGauge,
+     "Hash of the configuration in force; always 1.", kHash, {}},
+    {Metric::kRequests, "outrigger_requests_total", kCounter,
+     "Requests answered, by the status sent (0: none was) and by who produced the answer.", kRequest,
+     {}},
+    {Metric::kRequestDuration, "outrigger_request_duration_seconds", kHistogram,
+     "From the first byte of a request to the last byte of its answer.", kUpstreamClass,
+     kCallBuckets},
+    {Metric::kResponseFirstByte, "outrigger_response_first_byte_seconds", kHistogram,
+     "From the first byte of a request to the head of its answer.", kUpstream, kCallBuckets},
+    {Metric::kProxyOverhead, "outrigger_proxy_overhead_seconds", kHistogram,
+     "The part of the time to the head of an answer that was not spent on attempts.", kUpstream,
+     kOverheadBuckets},
+    {Metric::kRequestsInFlight, "outrigger_requests_in_flight", kGauge,
+     "Requests that have begun and are not yet fully answered.", kUpstream, {}},
+    {Metric::kRequestBytes, "outrigger_request_bytes_total", kCounter,
+     "Bytes of request bodies read from clients.", kUpstream, {}},
+    {Metric::kResponseBytes, "outrigger_response_bytes_total", kCounter,
+     "Bytes of response bodies sent to clients.", kUpstream, {}},
+    {Metric::kClientAborts, "outrigger_client_aborts_total", kCounter,
+     "Clients that left before their answer was complete, by how far it was: queue, headers or "
+     "stream.",
+     kUpstreamPhase, {}},
+    {Metric::kConnectionsActive, "outrigger_connections_active", kGauge,
+     "Open client connections.", kListenerProtocol, {}},
+    {Metric::kConnections, "outrigger_connections_total", kCounter,
+     "Client connections accepted.", kListenerProtocol, {}},
+    {Metric::kMessagesRefused, "outrigger_messages_refused_total", kCounter,
+     "Client messages refused by the protocol rules before any upstream was chosen, by status.",
+     kProtocolCode, {}},
+    {Metric::kLimitRefusals, "outrigger_limit_refusals_total", kCounter,
+     "Connections, streams and requests refused or closed because a configured limit was reached.",
+     kLimit, {}},
+    {Metric::kTlsHandshakes, "outrigger_tls_handshakes_total", kCounter,
+     "TLS handshakes by side (client, upstream) and result.", kSideResult, {}},
+    {Metric::kDnsLookups, "outrigger_dns_lookups_total", kCounter,
+     "Names looked up: ok, cached, not_found, timeout or error.", kResult, {}},
+    {Metric::kUpstreamAttempts, "outrigger_upstream_attempts_total", kCounter,
+     "Attempts by outcome (success, retryable, fatal, aborted) and status (0: no answer).", kAttempt,
+     {}},
+    {Metric::kUpstreamAttemptDuration, "outrigger_upstream_attempt_duration_seconds", kHistogram,
+     "From the start of an attempt to its response head or failure.", kUpstreamOutcome,
+     kCallBuckets},
+    {Metric::kUpstreamErrors, "outrigger_upstream_errors_total", kCounter,
+     "Attempts that failed without an answer, by RFC 9209 error.", kUpstreamError, {}},
+    {Metric::kUpstreamConnections, "outrigger_upstream_connections", kGauge,
+     "Pooled upstream connections, idle or busy.", kUpstreamState, {}},
+    {Metric::kUpstreamQueued, "outrigger_upstream_queued", kGauge,
+     "Requests that wait for an upstream connection.", kUpstream, {}},
+    {Metric::kEndpointHealthy, "outrigger_endpoint_healthy", kGauge,
+     "1 while the endpoint takes traffic, 0 while it is set aside.", kEndpoint, {}},
+    {Metric::kEndpointEjections, "outrigger_endpoint_ejections_total", kCounter,
+     "Times an endpoint was set aside.", kUpstream, {}},
+    {Metric::kTelemetryDropped, "outrigger_telemetry_dropped_total", kCounter,
+     "Log lines and metric series that were lost, by reason.", kSignalReason, {}},
+    {Metric::kProcessCpu, "process_cpu_seconds_total", kCounter,
+     "Processor time used, user and system.", {}, {}},
+    {Metric::kProcessMemory, "process_resident_memory_bytes", kGauge, "Resident memory.", {}, {}},
+    {Metric::kProcessOpenFds, "process_open_fds", kGauge, "Open file descriptors.", {}, {}},
+    {Metric::kProcessMaxFds, "process_max_fds", kGauge, "Limit of open file descriptors.", {}, {}},
+    {Metric::kProcessStart, "process_start_time_seconds", kGauge,
+     "When the process started, in seconds since 1970.", {}, {}},
+};
+
+constexpr bool in_order() {
+  for (std::size_t i = 0; i < std::size(kTable); ++i) {
+    if (kTable[i].id != static_cast<Metric>(i)) return false;
+  }
+  return std::size(kTable) == static_cast<std::size_t>(Metric::kCount);
+}
+static_assert(in_order(), "a row for each metric, in the order of the enumeration");
+
+std::string_view to_string(MetricType type) noexcept {
+  constexpr std::string_view kNames[] = {"counter", "gauge", "histogram"};
+  return kNames[static_cast<std::size_t>(type)];
+}
+
+}  // namespace
+
+std::span<const MetricSpec> metric_table() noexcept { return kTable; }
+
+std::string metrics_markdown() {
+  std::string out = "| Name | Type | Labels | Meaning |\n|---|---|---|---|\n";
+  for (const MetricSpec& row : kTable) {
+    fmt::format_to(std::back_inserter(out), "| `{}` | {} | {} | {} |\n", row.name,
+                   to_string(row.type), fmt::join(row.labels, ", "), row.help);
+  }
+  return out;
+}
+
+}  // namespace outrigger

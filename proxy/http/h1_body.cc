@@ -1,0 +1,122 @@
+#include "proxy/http/h1_body.h"
+
+#include <utility>
+
+namespace outrigger::http {
+
+using Kind = BodyFraming::Kind;
+
+void H1BodyReader::begin(const BodyFraming& framing, std::optional<MinimumPace> pace) {
+  framing_ = framing;
+  remaining_ = framing.kind == Kind::kLength ? framing.length : 0;
+  complete_ = framing.kind == Kind::kNone || (framing.kind == Kind::kLength && remaining_ == 0);
+  ended_ = refused_ = false;
+  staged_ = {};
+  pace_ = pace;
+  waited_ = Duration{0};
+  received_ = 0;
+  if (framing.kind != Kind::kChunked) return;
+  decoder_ = ChunkedDecoder(limits_);
+  decode();
+}
+
+std::optional<Slice> H1BodyReader::take_whole() {
+  if (framing_.kind != Kind::kLength || input_.size() < remaining_) return std::nullopt;
+  return take_counted();
+}
+
+Slice H1BodyReader::take_counted() {
+  Slice part = input_;
+  if (part.size() > remaining_) {
+    part.truncate(static_cast<std::size_t>(remaining_));
+    input_.remove_prefix(part.size());
+  } else {
+    input_ = {};
+  }
+  remaining_ -= part.size();
+  complete_ = remaining_ == 0;
+  return part;
+}
+
+// Decodes up to the next piece of data, the end, or the end of the input.
+void H1BodyReader::decode() {
+  if (!staged_.empty() || complete_ || refused_) return;
+  std::string_view rest = input_.view();
+  std::string_view data;
+  const ChunkedDecoder::Event event = decoder_.next(rest, data);
+  if (event == ChunkedDecoder::Event::kData) staged_ = input_.sub(data);
+  input_.remove_prefix(input_.size() - rest.size());
+  if (input_.empty()) input_ = {};
+  if (event == ChunkedDecoder::Event::kRefused) refused_ = true;
+  if (event == ChunkedDecoder::Event::kEnd) complete_ = true;
+}
+
+bool H1BodyReader::ready() const noexcept {
+  switch (framing_.kind) {
+    case Kind::kNone: return true;
+    case Kind::kLength: return complete_ || !input_.empty();
+    case Kind::kChunked: return complete_ || refused_ || !staged_.empty();
+    case Kind::kUntilClose: return complete_ || !input_.empty();
+  }
+  return true;
+}
+
+Task<Result<Slice>> H1BodyReader::read(CancelScope& scope) {
+  if (framing_.kind == Kind::kChunked) {
+    for (;;) {
+      if (!staged_.empty()) {
+        Slice data = std::exchange(staged_, {});
+        decode();
+        co_return data;
+      }
+      if (complete_) co_return Slice{};
+      if (refused_) {
+        co_return fail(Errc::kProtocol, sender_,
+                       sender_ == Origin::kUpstream ? "http_response_transfer_coding"
+                                                    : "http_request_error",
+                       std::string(decoder_.refusal().detail));
+      }
+      CO_TRY(co_await receive(scope));
+      decode();
+    }
+  }
+  if (complete_) co_return Slice{};
+  if (input_.empty()) CO_TRY(co_await receive(scope));
+  if (framing_.kind == Kind::kLength) co_return take_counted();
+  complete_ = ended_;
+  co_return std::exchange(input_, {});
+}
+
+// Reads once into the empty input.
+Task<Status> H1BodyReader::receive(CancelScope& scope) {
+  const TimePoint before = stream_.event_loop().now();
+  std::optional<Duration> timeout;
+  if (pace_) timeout = pace_->window;
+  Result<Slice> bytes = co_await stream_.read(scope, timeout);
+  if (!bytes) co_return std::unexpected(std::move(bytes).error());
+  if (bytes->empty()) {
+    ended_ = true;
+    if (framing_.kind == Kind::kUntilClose) co_return Status{};
+    co_return fail(Errc::kClosed, sender_,
+                   sender_ == Origin::kUpstream ? "http_response_incomplete" : "client_gone",
+                   "the connection closed before the end of the body");
+  }
+  if (pace_) CO_TRY(check_pace(stream_.event_loop().now() - before, bytes->size()));
+  input_ = std::move(*bytes);
+  co_return Status{};
+}
+
+Status H1BodyReader::check_pace(Duration waited, std::size_t bytes) {
+  waited_ += waited;
+  received_ += bytes;
+  if (waited_ < pace_->window) return {};
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(waited_).count();
+  if (received_ < pace_->bytes_per_second * static_cast<std::uint64_t>(seconds)) {
+    return fail(Errc::kTimeout, sender_, "body_too_slow", "the body arrives below the minimum rate");
+  }
+  waited_ = Duration{0};
+  received_ = 0;
+  return {};
+}
+
+}  // namespace outrigger::http

@@ -1,0 +1,233 @@
+#include "proxy/http/headers.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstring>
+
+namespace outrigger::http {
+namespace {
+
+constexpr std::size_t kFirstChunk = 256;
+constexpr std::size_t kNextChunk = 1024;
+
+struct KnownName {
+  std::string_view text;  // lower case
+  HeaderId id;
+};
+
+// By length: header_id() looks only at the names as long as its own.
+constexpr KnownName kKnown[] = {
+    {"te", HeaderId::kTe},
+    {"via", HeaderId::kVia},
+    {"host", HeaderId::kHost},
+    {"date", HeaderId::kDate},
+    {"accept", HeaderId::kAccept},
+    {"cookie", HeaderId::kCookie},
+    {"server", HeaderId::kServer},
+    {"expect", HeaderId::kExpect},
+    {"prefer", HeaderId::kPrefer},
+    {"trailer", HeaderId::kTrailer},
+    {"upgrade", HeaderId::kUpgrade},
+    {"alt-svc", HeaderId::kAltSvc},
+    {"location", HeaderId::kLocation},
+    {"x-api-key", HeaderId::kXApiKey},
+    {"forwarded", HeaderId::kForwarded},
+    {"user-agent", HeaderId::kUserAgent},
+    {"connection", HeaderId::kConnection},
+    {"keep-alive", HeaderId::kKeepAlive},
+    {"tracestate", HeaderId::kTracestate},
+    {"traceparent", HeaderId::kTraceparent},
+    {"retry-after", HeaderId::kRetryAfter},
+    {"content-type", HeaderId::kContentType},
+    {"x-request-id", HeaderId::kXRequestId},
+    {"grpc-timeout", HeaderId::kGrpcTimeout},
+    {"proxy-status", HeaderId::kProxyStatus},
+    {"authorization", HeaderId::kAuthorization},
+    {"cache-control", HeaderId::kCacheControl},
+    {"content-length", HeaderId::kContentLength},
+    {"http2-settings", HeaderId::kHttp2Settings},
+    {"accept-encoding", HeaderId::kAcceptEncoding},
+    {"idempotency-key", HeaderId::kIdempotencyKey},
+    {"x-forwarded-for", HeaderId::kXForwardedFor},
+    {"content-encoding", HeaderId::kContentEncoding},
+    {"proxy-connection", HeaderId::kProxyConnection},
+    {"transfer-encoding", HeaderId::kTransferEncoding},
+    {"proxy-authenticate", HeaderId::kProxyAuthenticate},
+    {"proxy-authorization", HeaderId::kProxyAuthorization},
+};
+constexpr std::size_t kCount = std::size(kKnown);
+constexpr std::size_t kLongest = kKnown[kCount - 1].text.size();
+static_assert(std::ranges::is_sorted(kKnown, {}, [](const KnownName& n) { return n.text.size(); }));
+static_assert(kCount == static_cast<std::size_t>(HeaderId::kTracestate), "every HeaderId has its name");
+
+// A name of at most 24 bytes as three words that may overlap.
+using Words = std::array<std::uint64_t, 3>;
+static_assert(kLongest <= sizeof(Words) && std::endian::native == std::endian::little);
+
+constexpr std::uint64_t load_bytes(const char* text, std::size_t count) noexcept {
+  std::uint64_t word = 0;
+  if consteval {
+    for (std::size_t i = 0; i < count; ++i) {
+      word |= std::uint64_t{static_cast<unsigned char>(text[i])} << (8 * i);
+    }
+  } else {
+    std::memcpy(&word, text, count);
+  }
+  return word;
+}
+
+constexpr Words load(const char* text, std::size_t size) noexcept {
+  if (size >= 8) {
+    return {load_bytes(text, 8), load_bytes(text + std::min<std::size_t>(8, size - 8), 8),
+            load_bytes(text + size - 8, 8)};
+  }
+  if (size >= 4) return {load_bytes(text, 4), load_bytes(text + size - 4, 4), 0};
+  if (size >= 2) return {load_bytes(text, 2), load_bytes(text + size - 2, 2), 0};
+  return {};
+}
+
+// `expected` is the lower-case name; `fold` has the case bit of its letters only, so that no other byte can
+// pass for a letter.
+struct Folded {
+  Words expected;
+  Words fold;
+};
+
+struct KnownNames {
+  std::array<Folded, kCount> names{};
+  std::array<std::uint8_t, kLongest + 2> begin{};  // index of the first name of each length
+
+  consteval KnownNames() {
+    for (std::size_t i = 0; i < kCount; ++i) {
+      char fold[sizeof(Words)] = {};
+      const std::string_view text = kKnown[i].text;
+      std::ranges::transform(text, fold, [](char c) { return c >= 'a' && c <= 'z' ? '\x20' : '\0'; });
+      names[i] = {load(text.data(), text.size()), load(fold, text.size())};
+    }
+    for (std::size_t size = 0; size < begin.size(); ++size) {
+      const auto* first = std::ranges::lower_bound(kKnown, size, {},
+                                                   [](const KnownName& n) { return n.text.size(); });
+      begin[size] = static_cast<std::uint8_t>(first - kKnown);
+    }
+  }
+};
+constexpr KnownNames kNames;
+
+char lower(char byte) noexcept {
+  return byte >= 'A' && byte <= 'Z' ? static_cast<char>(byte | 0x20) : byte;
+}
+
+bool is_named(const Field& field, HeaderId id, std::string_view name) noexcept {
+  return field.id == id && (id != HeaderId::kOther || equals_ignore_case(field.name, name));
+}
+
+}  // namespace
+
+HeaderId header_id(std::string_view name) noexcept {
+  if (name.size() > kLongest || name.size() < 2) return HeaderId::kOther;
+  const Words words = load(name.data(), name.size());
+  const std::size_t end = kNames.begin[name.size() + 1];
+  for (std::size_t i = kNames.begin[name.size()]; i < end; ++i) {
+    const auto& [expected, fold] = kNames.names[i];
+    const std::uint64_t difference = ((words[0] | fold[0]) ^ expected[0]) |
+                                     ((words[1] | fold[1]) ^ expected[1]) |
+                                     ((words[2] | fold[2]) ^ expected[2]);
+    if (difference == 0) return kKnown[i].id;
+  }
+  return HeaderId::kOther;
+}
+
+bool is_own_header(std::string_view name) noexcept {
+  constexpr std::string_view kPrefix = "outrigger-";
+  return name.size() > kPrefix.size() && equals_ignore_case(name.substr(0, kPrefix.size()), kPrefix);
+}
+
+bool equals_ignore_case(std::string_view a, std::string_view b) noexcept {
+  return a.size() == b.size() &&
+         std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
+}
+
+Headers::Headers(const Headers& other) { *this = other; }
+
+Headers& Headers::operator=(const Headers& other) {
+  if (this == &other) return *this;
+  clear();
+  std::size_t text = 0;
+  for (const Field& field : other) text += field.name.size() + field.value.size();
+  if (text != 0) add_chunk(text);
+  fields_.reserve(other.size());
+  for (const Field& field : other) {
+    fields_.push_back({intern(field.name), intern(field.value), field.id});
+  }
+  return *this;
+}
+
+void Headers::add(std::string_view name, std::string_view value) {
+  const HeaderId id = header_id(name);
+  const std::string_view kept_name = intern(name);
+  fields_.push_back({kept_name, intern(value), id});
+}
+
+void Headers::set(std::string_view name, std::string_view value) {
+  const HeaderId id = header_id(name);
+  const auto same = [&](const Field& field) { return is_named(field, id, name); };
+  const auto first = std::ranges::find_if(fields_, same);
+  if (first == fields_.end()) return add(name, value);
+  first->value = intern(value);
+  fields_.erase(std::remove_if(first + 1, fields_.end(), same), fields_.end());
+}
+
+void Headers::remove(HeaderId id) noexcept {
+  std::erase_if(fields_, [id](const Field& field) { return field.id == id; });
+}
+
+void Headers::remove(std::string_view name) noexcept {
+  const HeaderId id = header_id(name);
+  std::erase_if(fields_, [&](const Field& field) { return is_named(field, id, name); });
+}
+
+const Field* Headers::find(HeaderId id) const noexcept {
+  for (const Field& field : fields_) {
+    if (field.id == id) return &field;
+  }
+  return nullptr;
+}
+
+const Field* Headers::find(std::string_view name) const noexcept {
+  const HeaderId id = header_id(name);
+  for (const Field& field : fields_) {
+    if (is_named(field, id, name)) return &field;
+  }
+  return nullptr;
+}
+
+std::size_t Headers::count(HeaderId id) const noexcept {
+  return static_cast<std::size_t>(std::ranges::count(fields_, id, &Field::id));
+}
+
+void Headers::clear() noexcept {
+  fields_.clear();
+  arena_.clear();
+  arena_used_ = 0;
+  kept_ = {};
+}
+
+std::string_view Headers::intern(std::string_view text, std::string_view second) {
+  const std::size_t size = text.size() + second.size();
+  if (size == 0) return {};
+  if (arena_.empty() || arena_.back().size() - arena_used_ < size) add_chunk(size);
+  char* at = arena_.back().block()->data() + arena_used_;
+  text.copy(at, text.size());
+  second.copy(at + text.size(), second.size());
+  arena_used_ += size;
+  return {at, size};
+}
+
+void Headers::add_chunk(std::size_t least) {
+  Block* block = Block::make(std::max(least, arena_.empty() ? kFirstChunk : kNextChunk));
+  arena_.emplace_back(block, block->data(), block->capacity());
+  arena_used_ = 0;
+}
+
+}  // namespace outrigger::http

@@ -1,0 +1,332 @@
+#include "proxy/supervisor.h"
+
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <thread>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "config/loader.h"
+#include "proxy/base/version.h"
+#include "proxy/base/wall_clock.h"
+#include "proxy/config_watch.h"
+#include "proxy/health_server.h"
+#include "proxy/net/listener.h"
+#include "proxy/signals.h"
+#include "proxy/startup.h"
+#include "proxy/worker.h"
+
+namespace outrigger {
+namespace {
+
+void complain(std::string_view text) {
+  fmt::print(stderr, "outrigger: {}\n", text);
+}
+
+class Supervisor {
+ public:
+  explicit Supervisor(const RunOptions& options) : options_(options) {}
+  ~Supervisor();
+  int run();
+
+ private:
+  struct Logs {
+    std::unique_ptr<LogSink> process, access;
+    std::unique_ptr<Logger> logger;
+  };
+  config::Snapshot load();
+  std::optional<config::Snapshot> overridden(const config::Snapshot& loaded);
+  Status open_logs();
+  Status bind();
+  Status start();
+  void serving();
+  void say_where();
+  void on_signal(int signal);
+  void reload(std::string_view reason);
+  void drain();
+  void end_streams();
+  void finish(int code);
+  void publish_state();
+  [[nodiscard]] admin::HealthState health() const;
+  [[nodiscard]] Logger& log() { return *logs_.logger; }
+
+  RunOptions options_;
+  EventLoop loop_;
+  config::Snapshot config_;
+  Logs logs_;
+  std::unique_ptr<MetricRegistry> metrics_;
+  MetricShard* shard_ = nullptr;
+  std::unique_ptr<ProcessState> process_;
+  std::shared_ptr<TlsTicketKeys> ticket_keys_ = std::make_shared<TlsTicketKeys>();
+  std::vector<std::vector<Fd>> sockets_;  // [worker][address]
+  std::vector<SocketAddress> addresses_;
+  Fd health_socket_;
+  std::shared_ptr<const Blueprint> blueprint_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::unique_ptr<HealthServer> health_server_;
+  std::unique_ptr<Signals> signals_;
+  std::unique_ptr<ConfigWatch> watch_;
+  CancelScope scope_;
+  TaskGroup tasks_{loop_};
+  admin::Lifecycle lifecycle_ = admin::Lifecycle::kStarting;
+  unsigned serving_ = 0;
+  unsigned drained_ = 0;
+  int code_ = kExitFine;
+};
+
+Supervisor::~Supervisor() {
+  for (const auto& worker : workers_) worker->stop();
+  workers_.clear();
+}
+
+// Prints every problem of the file; nullptr when there is an error.
+config::Snapshot Supervisor::load() {
+  const config::Environment environment = config::Environment::process();
+  config::Loaded loaded = options_.config_file.empty()
+                              ? config::built_in(environment)
+                              : config::load_file(options_.config_file, environment);
+  const bool colour = isatty(STDERR_FILENO) != 0 && getenv("NO_COLOR") == nullptr;
+  for (const config::Diagnostic& diagnostic : loaded.diagnostics) {
+    fmt::print(stderr, "{}", config::render(diagnostic, colour));
+  }
+  return loaded.config;
+}
+
+std::optional<config::Snapshot> Supervisor::overridden(const config::Snapshot& loaded) {
+  auto changed = std::make_shared<config::Config>(*loaded);
+  config::Server& server = changed->server;
+  if (server.listen.empty()) server.listen.emplace_back();
+  if (options_.listen) server.listen.resize(1);
+  for (Status status : {override_address(server.listen.front(), options_.listen),
+                        override_address(server.health, options_.health),
+                        override_address(server.admin, options_.admin)}) {
+    if (status) continue;
+    complain(status.error().detail);
+    return std::nullopt;
+  }
+  if (options_.workers) server.workers = *options_.workers;
+  if (server.workers == 0) server.workers = std::max(1u, std::thread::hardware_concurrency());
+  return changed;
+}
+
+Status Supervisor::open_logs() {
+  const config::Server& server = config_->server;
+  auto process_log = LogSink::open("stderr");
+  if (!process_log) return std::unexpected(std::move(process_log).error());
+  logs_.process = std::move(*process_log);
+  const auto style = [&](const LogSink& sink) {
+    const bool text = server.log_format == config::LogFormat::kText ||
+                      (server.log_format == config::LogFormat::kAuto && sink.terminal());
+    return text ? LogStyle::kText : LogStyle::kJson;
+  };
+  logs_.logger = std::make_unique<Logger>(*logs_.process, LogLevel::kInfo, style(*logs_.process));
+  if (server.access_log.enabled) {
+    auto access_log = LogSink::open(server.access_log.path);
+    if (!access_log) return std::unexpected(std::move(access_log).error());
+    logs_.access = std::move(*access_log);
+  }
+  metrics_ = std::make_unique<MetricRegistry>(server.max_series);
+  shard_ = &metrics_->add_shard();
+  process_ = std::make_unique<ProcessState>(
+      *logs_.logger, logs_.access.get(), logs_.access ? style(*logs_.access) : LogStyle::kJson, *metrics_);
+  process_->connections.set(server.limits.connections, server.limits.connections_per_client);
+  return {};
+}
+
+Status Supervisor::bind() {
+  sockets_.resize(config_->server.workers);
+  for (const config::ListenAddress& listen : config_->server.listen) {
+    const Result<SocketAddress> address = to_address(listen);
+    if (!address) return std::unexpected(address.error());
+    Result<std::vector<Fd>> fds = bind_listeners(*address, config_->server.workers);
+    if (!fds) return std::unexpected(std::move(fds).error());
+    addresses_.push_back(local_address(fds->front()));
+    for (std::size_t i = 0; i < fds->size(); ++i) sockets_[i].push_back(std::move((*fds)[i]));
+  }
+  const Result<SocketAddress> health = to_address(config_->server.health);
+  if (!health) return std::unexpected(health.error());
+  Result<Fd> socket = bind_listener(*health, ReusePort::kNo);
+  if (!socket) return std::unexpected(std::move(socket).error());
+  health_socket_ = std::move(*socket);
+  addresses_.push_back(local_address(health_socket_));
+  return {};
+}
+
+Status Supervisor::start() {
+  if (Status store = check_store(config_->store.path); !store) return store;
+  auto blueprint =
+      draw_blueprint(config_, config_->server.workers, ticket_keys_, addresses_, nullptr);
+  if (!blueprint) return std::unexpected(std::move(blueprint).error());
+  blueprint_ = std::move(*blueprint);
+  for (unsigned i = 0; i < config_->server.workers; ++i) {
+    workers_.push_back(std::make_unique<Worker>(i, *process_, std::move(sockets_[i]), blueprint_));
+  }
+  for (const auto& worker : workers_) {
+    worker->start([this] { loop_.post([this] { serving(); }); });
+  }
+  health_server_ = std::make_unique<HealthServer>(loop_, std::move(health_socket_), *metrics_,
+                                                  [this] { return health(); });
+  signals_ = std::make_unique<Signals>(loop_, [this](int signal) { on_signal(signal); });
+  if (config_->server.watch && !options_.config_file.empty()) {
+    watch_ = std::make_unique<ConfigWatch>(loop_, options_.config_file,
+                                           [this] { reload("the file changed"); });
+    if (!watch_->watching()) {
+      log().warn("config", "cannot watch the file: send SIGHUP after a change",
+                 {{"file", options_.config_file}});
+    }
+  }
+  publish_state();
+  return {};
+}
+
+int Supervisor::run() {
+  const config::Snapshot loaded = load();
+  if (loaded == nullptr) return kExitConfig;
+  const auto config = overridden(loaded);
+  if (!config) return kExitUsage;
+  config_ = *config;
+  Signals::block();
+  raise_descriptor_limit();
+  guard_memory();
+  Status started = open_logs();
+  if (started) started = bind();
+  if (started) started = start();
+  if (!started) {
+    complain(started.error().detail);
+    return started.error().code == Errc::kConfig ? kExitConfig : kExitFailure;
+  }
+  loop_.run();
+  return code_;
+}
+
+void Supervisor::serving() {
+  if (++serving_ < workers_.size() || lifecycle_ != admin::Lifecycle::kStarting) return;
+  lifecycle_ = admin::Lifecycle::kReady;
+  publish_state();
+  say_where();
+}
+
+void Supervisor::say_where() {
+  for (std::size_t i = 0; i + 1 < addresses_.size(); ++i) {
+    log().info("listener", "listening", {{"address", addresses_[i].to_string()}});
+  }
+  log().info("supervisor", "ready",
+             {{"version", kVersion},
+              {"config", config_->source},
+              {"hash", config_->hash},
+              {"workers", static_cast<unsigned>(workers_.size())},
+              {"health", addresses_.back().to_string()}});
+  if (isatty(STDERR_FILENO) == 0 || !options_.banner) return;
+  logs_.logger->flush();
+  fmt::print(stderr, "\n{}\n", options_.banner(*config_));
+}
+
+void Supervisor::on_signal(int signal) {
+  if (signal == SIGHUP) {
+    logs_.process->reopen();
+    if (logs_.access) logs_.access->reopen();
+    return reload("SIGHUP");
+  }
+  if (lifecycle_ != admin::Lifecycle::kDraining) return drain();
+  log().warn("supervisor", "second signal: ending at once", {});
+  finish(kExitFine);
+}
+
+void Supervisor::reload(std::string_view reason) {
+  if (lifecycle_ == admin::Lifecycle::kDraining) return;
+  const auto refuse = [&](std::string_view why) {
+    log().error("config", "reload refused; the configuration in force stays",
+                {{"reason", reason}, {"why", why}, {"hash", config_->hash}});
+    shard_->counter(Metric::kConfigReloads, {"invalid"}).add();
+    shard_->gauge(Metric::kConfigLastReloadSuccessful).set(0);
+  };
+  const config::Environment environment = config::Environment::process();
+  config::Loaded loaded = options_.config_file.empty()
+                              ? config::built_in(environment)
+                              : config::load_file(options_.config_file, environment);
+  if (loaded.config == nullptr) {
+    for (const config::Diagnostic& problem : loaded.diagnostics) {
+      refuse(fmt::format("{}:{}:{}: {} {}", problem.position.file, problem.position.line,
+                         problem.position.column, problem.code, problem.message));
+    }
+    return;
+  }
+  const auto config = overridden(loaded.config);
+  if (!config) return;
+  auto blueprint = draw_blueprint(*config, static_cast<unsigned>(workers_.size()), ticket_keys_,
+                                  addresses_, blueprint_.get());
+  if (!blueprint) return refuse(blueprint.error().detail);
+  if (needs_restart(config_->server, (*config)->server)) {
+    log().warn("config", "addresses, workers and logs change only with a restart", {});
+  }
+  const bool same = (*config)->hash == config_->hash;
+  config_ = *config;
+  blueprint_ = std::move(*blueprint);
+  process_->connections.set(config_->server.limits.connections,
+                            config_->server.limits.connections_per_client);
+  for (const auto& worker : workers_) worker->apply(blueprint_);
+  shard_->counter(Metric::kConfigReloads, {same ? "unchanged" : "ok"}).add();
+  publish_state();
+  log().info("config", "reloaded", {{"reason", reason}, {"hash", config_->hash}});
+}
+
+// Readiness fails first, while we still accept, so that whoever routes to us has time to notice.
+void Supervisor::drain() {
+  lifecycle_ = admin::Lifecycle::kDraining;
+  publish_state();
+  log().info("supervisor", "draining",
+             {{"announce", config_->server.drain.announce}, {"streams", config_->server.drain.streams}});
+  tasks_.spawn([](Supervisor& self) -> Task<void> {
+    if (!co_await SleepFor(self.loop_, self.scope_, self.config_->server.drain.announce)) co_return;
+    for (const auto& worker : self.workers_) {
+      worker->drain([&self] {
+        self.loop_.post([&self] {
+          if (++self.drained_ == self.workers_.size()) self.finish(kExitFine);
+        });
+      });
+    }
+    if (!co_await SleepFor(self.loop_, self.scope_, self.config_->server.drain.streams)) co_return;
+    self.end_streams();
+  }(*this));
+}
+
+void Supervisor::end_streams() {
+  log().warn("supervisor", "drain.streams is over: ending what still runs",
+             {{"connections", process_->connections.open()}});
+  finish(kExitFine);
+}
+
+void Supervisor::finish(int code) {
+  code_ = code;
+  for (const auto& worker : workers_) worker->stop();
+  log().info("supervisor", "stopped", {});
+  loop_.stop();
+}
+
+void Supervisor::publish_state() {
+  const double now = static_cast<double>(WallClock::system()) / 1e6;
+  metrics_->publish(Metric::kLifecycleState, {{{std::string(to_string(lifecycle_))}, 1}});
+  metrics_->publish(Metric::kConfigInfo, {{{config_->hash}, 1}});
+  metrics_->publish(Metric::kConfigLastReloadSuccessTimestamp, {{{}, now}});
+  metrics_->publish(Metric::kBuildInfo,
+                    {{{std::string(kVersion), std::string(kCompiler)}, 1}});
+  shard_->gauge(Metric::kConfigLastReloadSuccessful).set(1);
+}
+
+admin::HealthState Supervisor::health() const {
+  admin::HealthState state;
+  state.lifecycle = lifecycle_;
+  state.version = kVersion;
+  state.config_hash = config_->hash;
+  state.config_source = config_->source;
+  return state;
+}
+
+}  // namespace
+
+int run(const RunOptions& options) { return Supervisor(options).run(); }
+
+}  // namespace outrigger

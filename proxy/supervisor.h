@@ -1,0 +1,26 @@
+// The process: loads the configuration, starts the workers, reloads on SIGHUP or when the file changes,
+// drains on SIGTERM. Lives on the main thread, which also serves the health port.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "config/config.h"
+
+namespace outrigger {
+
+struct RunOptions {
+  std::string config_file;  // empty: the built-in providers
+  std::optional<std::string> listen, health, admin;  // HOST:PORT; stand above the file
+  std::optional<unsigned> workers;                   // 0: one a core
+  // What to say on a terminal once everything listens.
+  std::function<std::string(const config::Config&)> banner;
+};
+
+enum ExitCode : int { kExitFine = 0, kExitFailure = 1, kExitUsage = 2, kExitConfig = 3 };
+
+// Serves until told to end; returns the exit code. Every failure has been told on stderr.
+int run(const RunOptions& options);
+
+}  // namespace outrigger

@@ -1,0 +1,84 @@
+#include "proxy/upstream/cluster.h"
+
+#include <utility>
+
+namespace outrigger::upstream {
+
+Cluster::Cluster(const Setup& setup, const config::Upstream& upstream)
+    : loop_(setup.loop), random_(setup.random), tls_(setup.tls), probes_(setup.probes) {
+  const EndpointContext context{setup.loop,         setup.resolver, tls_.get(), setup.destinations,
+                                upstream.protocol, upstream.pool,
+                                upstream.policies.timeouts.gap};
+  endpoints_.reserve(upstream.endpoints.size());
+  for (const config::Endpoint& where : upstream.endpoints) {
+    endpoints_.push_back(std::make_unique<Endpoint>(context, where, upstream.health.passive));
+  }
+}
+
+bool Cluster::usable(std::size_t endpoint) const noexcept {
+  if (probes_ != nullptr && !(*probes_)[endpoint].up()) return false;
+  return !endpoints_[endpoint]->passive().ejected(loop_.now());
+}
+
+// Power of two choices among the endpoints that are usable and not yet tried. With none usable all are:
+// a wrong suspicion of everything must not be an outage of our own making.
+std::size_t Cluster::pick(std::uint64_t tried) {
+  const std::size_t n = endpoints_.size();
+  if (n == 1) return 0;
+  std::size_t candidates[64];
+  std::size_t count = 0;
+  const auto gather = [&](bool any) {
+    for (std::size_t i = 0; i < n && count < 64; ++i) {
+      if ((tried >> i & 1) == 0 && (any || usable(i))) candidates[count++] = i;
+    }
+  };
+  gather(false);
+  if (count == 0) gather(true);
+  if (count == 1) return candidates[0];
+  const std::size_t a = random_.below(count);
+  const std::size_t b = (a + 1 + random_.below(count - 1)) % count;
+  const Endpoint& first = *endpoints_[candidates[a]];
+  const Endpoint& second = *endpoints_[candidates[b]];
+  return second.load() < first.load() ? candidates[b] : candidates[a];
+}
+
+Task<Result<http::Response>> Cluster::send(http::Request& request, CancelScope& scope,
+                                           AttemptListener& listener) {
+  untouched_ = false;
+  std::uint64_t tried = 0;
+  for (std::size_t tries = 1;; ++tries) {
+    const std::size_t chosen = pick(tried);
+    tried |= std::uint64_t{1} << chosen;
+    Endpoint& endpoint = *endpoints_[chosen];
+    listener.on_endpoint(static_cast<std::uint16_t>(chosen), endpoint.name());
+    Result<http::Response> outcome = co_await endpoint.exchange(request, scope, listener);
+    if (outcome) {
+      endpoint.passive().on_success();
+      co_return outcome;
+    }
+    const Error& error = outcome.error();
+    const bool unreached = error.phase == Phase::kNoConnection && error.origin == Origin::kUpstream;
+    if (unreached) endpoint.passive().on_failure(loop_.now());
+    listener.on_failed(error);
+    if (!unreached || scope.cancelled() || tries == endpoints_.size() || tries == kMaxTries) {
+      co_return outcome;
+    }
+  }
+}
+
+std::size_t Cluster::load() const noexcept {
+  std::size_t sum = 0;
+  for (const auto& endpoint : endpoints_) sum += endpoint->load();
+  return sum;
+}
+
+void Cluster::retire() {
+  for (const auto& endpoint : endpoints_) endpoint->retire();
+}
+
+bool same_connections(const config::Upstream& a, const config::Upstream& b) {
+  return a.endpoints == b.endpoints && a.tls == b.tls && a.protocol == b.protocol && a.pool == b.pool &&
+         a.health == b.health && a.policies.timeouts.gap == b.policies.timeouts.gap;
+}
+
+}  // namespace outrigger::upstream

@@ -1,0 +1,258 @@
+#include "proxy/upstream/h1_connection.h"
+
+#include <utility>
+
+#include "proxy/http/h1_serializer.h"
+#include "proxy/http/hop_by_hop.h"
+#include "proxy/http/tunnel.h"
+
+namespace outrigger::upstream {
+
+using http::BodyFraming;
+using http::Progress;
+using Kind = http::BodyFraming::Kind;
+
+H1Lease::H1Lease(H1Owner& owner, std::unique_ptr<H1Connection> connection) noexcept
+    : owner_(&owner), connection_(std::move(connection)) {}
+
+H1Lease::H1Lease(H1Lease&&) noexcept = default;
+
+H1Lease::~H1Lease() { release(); }
+
+void H1Lease::release() {
+  if (connection_ != nullptr) owner_->give_back(std::move(connection_));
+}
+
+// The rest of a response; ends the lease with its last byte, so that the connection is free at once.
+class H1Connection::ResponseBody final : public http::BodySource {
+ public:
+  explicit ResponseBody(H1Lease lease) noexcept : lease_(std::move(lease)) {}
+
+  Task<Result<Slice>> read(CancelScope& scope) override {
+    if (!lease_.held()) co_return Slice{};
+    http::H1BodyReader& reader = lease_->reader_;
+    Result<Slice> bytes = co_await reader.read(scope);
+    if (!bytes) {
+      Error error = std::move(bytes).error();
+      error.phase = Phase::kAnswered;
+      lease_->persistent_ = false;
+      lease_.release();
+      co_return std::unexpected(std::move(error));
+    }
+    if (!reader.complete()) co_return bytes;
+    if (const http::Headers* trailers = reader.trailers()) trailers_ = *trailers;
+    lease_.release();
+    co_return bytes;
+  }
+  [[nodiscard]] bool ready() const noexcept override {
+    return !lease_.held() || lease_->reader_.ready();
+  }
+  [[nodiscard]] const http::Headers* trailers() const noexcept override {
+    return trailers_.empty() ? nullptr : &trailers_;
+  }
+
+ private:
+  H1Lease lease_;
+  http::Headers trailers_;
+};
+
+class H1Connection::ResponseTunnel final : public http::Tunnel {
+ public:
+  explicit ResponseTunnel(H1Lease lease)
+      : lease_(std::move(lease)), end_(*lease_->stream_, std::exchange(lease_->input_, {})) {}
+  Task<Result<Slice>> read(CancelScope& scope) override { return end_.read(scope); }
+  Task<Status> write(Slice bytes, CancelScope& scope) override {
+    return end_.write(std::move(bytes), scope);
+  }
+  Task<Status> finish(CancelScope& scope) override { return end_.finish(scope); }
+
+ private:
+  H1Lease lease_;
+  http::StreamTunnel end_;
+};
+
+H1Connection::H1Connection(std::unique_ptr<Stream> stream, http::HeadLimits limits,
+                           std::optional<Duration> write_stall)
+    : stream_(std::move(stream)),
+      write_stall_(write_stall),
+      parser_(limits),
+      reader_(*stream_, input_, limits, Origin::kUpstream),
+      pump_(stream_->event_loop()) {}
+
+bool H1Connection::reusable() const noexcept {
+  return persistent_ && sent_ && reader_.complete() && input_.empty() && !stream_->peer_closed() &&
+         !stream_->readable();
+}
+
+Task<Result<http::Response>> H1Connection::exchange(H1Lease lease, http::Request& request,
+                                                    CancelScope& scope, RequestProgress& progress) {
+  H1Connection& connection = *lease;
+  Result<http::Response> response = co_await connection.run(request, scope, progress);
+  connection.progress_ = nullptr;
+  connection.waiting_ = nullptr;
+  if (!response) {
+    connection.persistent_ = false;
+    co_return response;
+  }
+  if (response->head.status == 101) {
+    response->tunnel = std::make_unique<ResponseTunnel>(std::move(lease));
+  } else if (!connection.reader_.complete()) {
+    response->body = http::Body(std::make_unique<ResponseBody>(std::move(lease)), response->body.length());
+  }
+  co_return response;
+}
+
+Task<Result<http::Response>> H1Connection::run(http::Request& request, CancelScope& outer,
+                                               RequestProgress& progress) {
+  CancelScope scope(outer);
+  progress_ = &progress;
+  waiting_ = &scope;
+  persistent_ = answered_ = sent_ = false;
+  ++exchanges_;
+  written_before_ = stream_->bytes_written();
+  if (Status status = co_await send(request, scope); !status) {
+    // An upstream that refuses early may have answered before it closed: that answer counts.
+    if (status.error().code != Errc::kReset || with_phase(status.error()).phase < Phase::kPartlyWritten) {
+      co_return std::unexpected(with_phase(std::move(status).error()));
+    }
+  }
+  Result<http::ResponseHead> head = co_await read_final_head(request.head, scope);
+  if (!head) co_return std::unexpected(with_phase(std::move(head).error()));
+  co_return begin_response(std::move(*head), request.head);
+}
+
+// Writes what is in memory; a body that is not is pumped beside the reading of the answer.
+Task<Status> H1Connection::send(http::Request& request, CancelScope& scope) {
+  BodyFraming framing;
+  if (!request.body.length()) {
+    framing = {Kind::kChunked, 0};
+  } else if (*request.body.length() > 0 || !http::is_safe(request.head.method)) {
+    framing = {Kind::kLength, *request.body.length()};
+  }
+  const auto option = request.head.protocol.empty() ? http::ConnectionOption::kKeepAlive
+                                                    : http::ConnectionOption::kUpgrade;
+  out_.clear();
+  CO_TRY(http::write_request(out_, request.head, framing, option));
+  progress_->on_sending();
+  if (request.body.whole() == nullptr) {
+    pump_.spawn(pump(request, framing));
+    co_return Status{};
+  }
+  http::Written written =
+      co_await http::write_message(*stream_, out_.view(), framing, request.body, scope, write_stall_);
+  if (written.status) request_sent();
+  co_return std::move(written.status);
+}
+
+Task<void> H1Connection::pump(http::Request& request, BodyFraming framing) {
+  http::Written written = co_await http::write_message(*stream_, out_.view(), framing, request.body,
+                                                       pump_scope_, write_stall_);
+  if (written.status) {
+    request_sent();
+  } else if (waiting_ != nullptr && (written.body_failed || written.status.error().code != Errc::kReset)) {
+    const Error& error = written.status.error();
+    waiting_->cancel({error.code, error.origin, error.reason});
+  }
+}
+
+void H1Connection::request_sent() {
+  sent_ = true;
+  if (progress_ != nullptr) progress_->on_request_sent();
+}
+
+Task<Result<http::ResponseHead>> H1Connection::read_final_head(const http::RequestHead& of,
+                                                               CancelScope& scope) {
+  for (int interim = 0; interim <= kMaxInterim; ++interim) {
+    CO_TRY(http::ResponseHead head, co_await read_head(scope));
+    if (head.status == 101) {
+      if (!of.protocol.empty() && head.headers.count(http::HeaderId::kUpgrade) == 1) co_return head;
+      co_return fail(Errc::kProtocol, Origin::kUpstream, "http_upgrade_failed",
+                     "101 Switching Protocols was not asked for");
+    }
+    if (head.status >= 200) co_return head;
+    http::remove_hop_by_hop(head.headers);
+    CO_TRY(co_await progress_->on_interim(std::move(head)));
+  }
+  co_return fail(Errc::kProtocol, Origin::kUpstream, "http_protocol_error",
+                 "more than eight interim responses");
+}
+
+Task<Result<http::ResponseHead>> H1Connection::read_head(CancelScope& scope) {
+  partial_.clear();
+  for (;;) {
+    if (!input_.empty()) {
+      if (!partial_.empty()) partial_.append(input_.view());
+      const std::string_view bytes = partial_.empty() ? input_.view() : partial_.view();
+      const Progress progress = parser_.parse(bytes);
+      if (progress == Progress::kRefused) {
+        co_return fail(Errc::kProtocol, Origin::kUpstream, parser_.refusal().code,
+                       std::string(parser_.refusal().detail));
+      }
+      if (progress == Progress::kComplete) {
+        const std::size_t rest = bytes.size() - parser_.size();
+        Slice copy = Slice::copy(bytes.substr(0, parser_.size()));
+        input_.remove_prefix(input_.size() - rest);
+        if (rest == 0) input_ = {};
+        co_return parser_.take(std::move(copy));
+      }
+      if (partial_.empty()) partial_.append(bytes);
+      input_ = {};
+    }
+    CO_TRY(Slice more, co_await stream_->read(scope));
+    if (more.empty()) {
+      co_return fail(Errc::kClosed, Origin::kUpstream,
+                     answered_ ? "http_response_incomplete" : "connection_terminated",
+                     "the upstream closed the connection before its response");
+    }
+    answered_ = true;
+    input_ = std::move(more);
+  }
+}
+
+Result<http::Response> H1Connection::begin_response(http::ResponseHead head, const http::RequestHead& of) {
+  http::Response response;
+  if (head.status == 101) {
+    // The new protocol's name is the one hop-by-hop field that the client must see.
+    const std::string_view protocol = head.headers.intern(head.headers.get(http::HeaderId::kUpgrade));
+    http::remove_hop_by_hop(head.headers);
+    head.headers.add("Upgrade", protocol);
+    reader_.begin(BodyFraming{});
+    response.head = std::move(head);
+    return response;
+  }
+  const auto framing = http::response_framing(head, of.method);
+  if (!framing) {
+    return std::unexpected(Error{Errc::kProtocol, Origin::kUpstream, Phase::kAnswered,
+                                 framing.error().code, std::string(framing.error().detail)});
+  }
+  persistent_ = http::keep_alive(head, *framing);
+  http::remove_hop_by_hop(head.headers);
+  reader_.begin(*framing);
+  std::optional<std::uint64_t> length;
+  if (framing->kind == Kind::kLength) length = framing->length;
+  if (auto whole = reader_.take_whole()) {
+    response.body = http::Body(std::move(*whole));
+  } else if (!reader_.complete()) {
+    response.body = http::Body(nullptr, length);  // exchange() puts the source in
+  }
+  response.head = std::move(head);
+  return response;
+}
+
+// How far this request provably got. The count of acknowledged bytes includes the SYN.
+Error H1Connection::with_phase(Error error) const {
+  if (answered_) {
+    error.phase = Phase::kFullyWritten;
+    return error;
+  }
+  const std::optional<std::uint64_t> acknowledged = stream_->bytes_acknowledged();
+  const bool none_written = stream_->bytes_written() == written_before_;
+  if (none_written || (acknowledged && *acknowledged <= written_before_ + 1)) {
+    error.phase = Phase::kNothingAccepted;
+  } else {
+    error.phase = sent_ ? Phase::kFullyWritten : Phase::kPartlyWritten;
+  }
+  return error;
+}
+
+}  // namespace outrigger::upstream

@@ -1,0 +1,386 @@
+#include "filters/observe/observe.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <sstream>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "filters/observe/access_record.h"
+#include "filters/observe/answer.h"
+#include "proxy/runtime/sim_loop.h"
+#include "proxy/runtime/task_group.h"
+
+namespace outrigger::filters {
+namespace {
+
+using http::HeaderId;
+
+AccessRecord example(const SocketAddress& client) {
+  AccessRecord record;
+  record.timestamp = "2026-01-31T23:59:59.123456Z";
+  record.request_id = "01ARYZ6S41TSV4RRFFQ69G5FAV";
+  record.client = &client;
+  record.mode = "base_url";
+  record.method = "POST";
+  record.host = "127.0.0.1:4170";
+  record.target = "/openai/v1/chat/completions";
+  record.upstream = "openai";
+  record.route = "_default";
+  record.status = 200;
+  record.source = "upstream";
+  record.total = 1812345us;
+  record.http_version = "1.1";
+  return record;
+}
+
+std::string json(const AccessRecord& record) {
+  std::string out;
+  append_json(out, record);
+  return out;
+}
+
+TEST(AccessRecord, WritesAPlainRequest) {
+  const auto client = *SocketAddress::parse("10.1.2.3", 40000);
+  AccessRecord record = example(client);
+  Attempt attempt;
+  attempt.endpoint = "api.openai.com:443";
+  attempt.status = 200;
+  attempt.started = TimePoint{1ms};
+  attempt.ended = TimePoint{301ms};
+  record.attempts = {&attempt, 1};
+  record.first_byte = 301200us;
+  record.overhead = 1200us;
+  record.bytes_in = 350;
+  record.bytes_out = 1024;
+  record.chunks = 1;
+  record.user_agent = "OpenAI/JS \"6\"";
+  record.auth_present = true;
+  EXPECT_EQ(json(record),
+            R"({"ts":"2026-01-31T23:59:59.123456Z","level":"info","msg":"request","logger":"access",)"
+            R"("request_id":"01ARYZ6S41TSV4RRFFQ69G5FAV","client_addr":"10.1.2.3:40000",)"
+            R"("mode":"base_url","method":"POST","host":"127.0.0.1:4170",)"
+            R"("path":"/openai/v1/chat/completions","upstream":"openai","route":"_default",)"
+            R"("status":200,"source":"upstream","attempts":1,)"
+            R"("attempt_log":[{"n":1,"addr":"api.openai.com:443","status":200,"dur_ms":300.000,)"
+            R"("wait_ms":1.000}],"dur_ms":1812.345,"ttfb_ms":301.200,"overhead_ms":1.200,)"
+            R"("bytes_in":350,"bytes_out":1024,"stream":false,"chunks":1,"http_version":"1.1",)"
+            R"("user_agent":"OpenAI/JS \"6\"","auth_present":true})"
+            "\n");
+}
+
+TEST(AccessRecord, TellsEachAttemptOfAFailure) {
+  const auto client = *SocketAddress::parse("::1", 1);
+  AccessRecord record = example(client);
+  std::array<Attempt, 2> attempts;
+  attempts[0] = {.endpoint = "a:1", .failed = true, .code = Errc::kConnect,
+                 .phase = Phase::kNoConnection, .reason = "connection_refused",
+                 .started = TimePoint{0ms}, .ended = TimePoint{2ms}};
+  attempts[1] = {.endpoint = "b:2", .failed = true, .reused_connection = true, .code = Errc::kReset,
+                 .phase = Phase::kFullyWritten, .reason = "",
+                 .started = TimePoint{5ms}, .ended = TimePoint{9ms}};
+  record.attempts = attempts;
+  record.status = 502;
+  record.source = "proxy";
+  record.why = "connection_terminated";
+  const std::string line = json(record);
+  EXPECT_NE(line.find(R"("client_addr":"[::1]:1")"), std::string::npos) << line;
+  EXPECT_NE(line.find(R"("why":"connection_terminated","attempts":2,"attempt_log":[)"
+                      R"({"n":1,"addr":"a:1","status":0,"error":"connection_refused","phase":"P0",)"
+                      R"("reason":"connection_refused","dur_ms":2.000,"wait_ms":0.000},)"
+                      R"({"n":2,"addr":"b:2","status":0,"error":"connection_terminated",)"
+                      R"("phase":"P3","dur_ms":4.000,"wait_ms":3.000,"reused":true}])"),
+            std::string::npos)
+      << line;
+}
+
+TEST(AccessRecord, NeverHoldsCredentialsFromTheQuery) {
+  const auto client = *SocketAddress::parse("10.1.2.3", 1);
+  AccessRecord record = example(client);
+  record.target = "/gemini/v1beta/models?key=AIzaSecret&alt=sse";
+  std::string text;
+  append_text(text, record);
+  for (const std::string& line : {json(record), text}) {
+    EXPECT_EQ(line.find("AIza"), std::string::npos) << line;
+    EXPECT_NE(line.find("key=REDACTED&alt=sse"), std::string::npos) << line;
+  }
+}
+
+TEST(AccessRecord, IsOneValidLineWhateverAClientSends) {
+  const auto client = *SocketAddress::parse("10.1.2.3", 1);
+  AccessRecord record = example(client);
+  const std::string long_text(5000, 'u');
+  record.target = "/\"\xff\x1b[31m";
+  record.user_agent = long_text;
+  const std::string line = json(record);
+  EXPECT_NE(line.find(R"("path":"/\"\ufffd\u001b[31m")"), std::string::npos) << line;
+  EXPECT_LT(line.size(), 1200U);
+  std::string text;
+  append_text(text, record);
+  EXPECT_EQ(text.find('\x1b'), std::string::npos);
+  EXPECT_EQ(text.find('\n'), text.size() - 1);
+}
+
+TEST(AccessRecord, WritesAReadableLineForATerminal) {
+  const auto client = *SocketAddress::parse("10.1.2.3", 1);
+  AccessRecord record = example(client);
+  record.why = "http_response_timeout";
+  record.status = 504;
+  std::string text;
+  append_text(text, record);
+  EXPECT_EQ(text, "23:59:59.123 504 POST /openai/v1/chat/completions 1812.345ms upstream=openai "
+                  "source=upstream why=http_response_timeout id=01ARYZ6S41TSV4RRFFQ69G5FAV\n");
+}
+
+// W3C Trace Context 3.2.
+TEST(AccessRecord, TakesTheTraceIdOnlyFromAValidTraceparent) {
+  constexpr std::string_view kId = "4bf92f3577b34da6a3ce929d0e0e4736";
+  EXPECT_EQ(trace_id_of("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"), kId);
+  EXPECT_EQ(trace_id_of("01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more"), kId);
+  for (const std::string_view bad :
+       {"", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more",
+        "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+        "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+        "00_4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}) {
+    EXPECT_EQ(trace_id_of(bad), "") << bad;
+  }
+}
+
+std::int64_t fixed_clock() noexcept { return 1'769'903'999'000'000; }
+
+class NoSink final : public http::ResponseSink {
+ public:
+  Task<Status> interim(http::ResponseHead, CancelScope&) override { co_return Status{}; }
+  Task<http::Delivery> send(http::Response, CancelScope&) override { co_return http::Delivery{}; }
+};
+
+// The rest of the chain: takes some time, then answers as told.
+class Scripted final : public Filter {
+ public:
+  explicit Scripted(SimLoop& loop) : loop_(loop) {}
+  [[nodiscard]] std::string_view name() const noexcept override { return "scripted"; }
+  Task<Result<http::Response>> handle(Exchange& exchange, Next) override {
+    Attempt attempt;
+    attempt.endpoint = "api.openai.com:443";
+    attempt.started = loop_.now() + 1ms;
+    attempt.ended = loop_.now() + 41ms;
+    if (failure) {
+      attempt.failed = true;
+      attempt.code = failure->code;
+      attempt.phase = failure->phase;
+      attempt.reason = failure->reason;
+      exchange.attempts.push_back(attempt);
+      co_return std::unexpected(*failure);
+    }
+    attempt.status = answer.head.status;
+    exchange.attempts.push_back(attempt);
+    co_return std::move(answer);
+  }
+  http::Response answer;
+  std::optional<Error> failure;
+
+ private:
+  SimLoop& loop_;
+};
+
+class ObserveTest : public testing::Test {
+ protected:
+  ObserveTest() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "observe-XXXXXX").string();
+    folder_ = mkdtemp(pattern.data());
+    sink_ = std::move(*LogSink::open((folder_ / "access").string()));
+    context_ = std::make_unique<ObserveContext>(registry_.add_shard(), &sink_->channel(),
+                                                LogStyle::kJson, 1, WallClock(&fixed_clock));
+    auto scripted = std::make_unique<Scripted>(loop_);
+    rest_ = scripted.get();
+    rest_->answer.head.status = 200;
+    auto observe = std::make_unique<Observe>(*context_, "openai", kDefaultRoute);
+    observe_ = observe.get();
+    std::vector<std::unique_ptr<Filter>> filters;
+    filters.push_back(std::move(observe));
+    filters.push_back(std::move(scripted));
+    chain_ = std::make_unique<Chain>(std::move(filters));
+    loop_.advance(1s);
+    client_.address = *SocketAddress::parse("127.0.0.1", 5000);
+    http::Request request;
+    request.head.method = http::Method::kPost;
+    request.head.method_text = "POST";
+    request.head.target = "/openai/v1/chat/completions";
+    request.head.authority = "127.0.0.1:4170";
+    request.head.headers.add("Authorization", "Bearer sk-secret");
+    exchange_ = std::make_unique<Exchange>(loop_, std::move(request), no_sink_, client_, scope_);
+    exchange_->routed.policies = &policies_;
+  }
+  ~ObserveTest() override {
+    exchange_.reset();
+    chain_.reset();
+    sink_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+
+  // Runs the chain; the answer, or nothing when there was an error.
+  std::optional<http::Response> run() {
+    std::optional<http::Response> answer;
+    TaskGroup group(loop_);
+    group.spawn([](ObserveTest& test, std::optional<http::Response>& out) -> Task<void> {
+      Result<http::Response> outcome = co_await test.chain_->run(*test.exchange_);
+      if (outcome) out = std::move(*outcome);
+    }(*this, answer));
+    loop_.advance(0ns);
+    return answer;
+  }
+  void deliver(const http::Delivery& delivery) {
+    for (DeliveryObserver* observer : exchange_->observers) observer->on_delivered(*exchange_, delivery);
+  }
+  [[nodiscard]] http::Delivery delivered(int status) const {
+    http::Delivery delivery;
+    delivery.http_status = status;
+    delivery.body_bytes = 1000;
+    delivery.chunks = 2;
+    delivery.first_byte = exchange_->started + 42ms;
+    return delivery;
+  }
+  std::string log() {
+    sink_->flush();
+    std::stringstream text;
+    text << std::ifstream(folder_ / "access").rdbuf();
+    return text.str();
+  }
+  std::uint64_t requests(std::string_view code, std::string_view source) {
+    return registry_.total(Metric::kRequests, {"openai", "_default", "POST", code, source});
+  }
+  static std::string_view header(const http::Response& response, std::string_view name) {
+    const http::Field* field = response.head.headers.find(name);
+    return field == nullptr ? std::string_view{} : field->value;
+  }
+
+  std::filesystem::path folder_;
+  std::unique_ptr<LogSink> sink_;
+  MetricRegistry registry_;
+  SimLoop loop_;
+  std::unique_ptr<ObserveContext> context_;
+  Scripted* rest_ = nullptr;
+  Observe* observe_ = nullptr;
+  std::unique_ptr<Chain> chain_;
+  CancelScope scope_;
+  NoSink no_sink_;
+  http::ClientInfo client_;
+  config::Policies policies_;
+  std::unique_ptr<Exchange> exchange_;
+};
+
+TEST_F(ObserveTest, StampsTheAnswerAndRecordsTheDelivery) {
+  rest_->answer.head.headers.add("x-request-id", "req_42");
+  rest_->answer.head.headers.add("Outrigger-Source", "cache");  // not the upstream's to say
+  const auto answer = run();
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(header(*answer, "outrigger-request-id"), exchange_->id());
+  EXPECT_EQ(header(*answer, "outrigger-source"), "upstream");
+  EXPECT_EQ(header(*answer, "x-request-id"), "req_42");
+  EXPECT_EQ(header(*answer, "outrigger-attempts"), "");
+  EXPECT_EQ(registry_.total(Metric::kRequestsInFlight, {"openai"}), 1U);
+
+  deliver(delivered(200));
+  const std::string line = log();
+  EXPECT_NE(line.find("\"request_id\":\"" + std::string(exchange_->id())), std::string::npos) << line;
+  EXPECT_NE(line.find(R"("upstream_request_id":"req_42")"), std::string::npos) << line;
+  EXPECT_NE(line.find(R"("ttfb_ms":42.000,"overhead_ms":2.000)"), std::string::npos) << line;
+  EXPECT_NE(line.find(R"("auth_present":true)"), std::string::npos) << line;
+  EXPECT_EQ(line.find("sk-secret"), std::string::npos) << line;
+  EXPECT_EQ(line.find("\"why\""), std::string::npos) << line;
+  EXPECT_EQ(requests("200", "upstream"), 1U);
+  EXPECT_EQ(registry_.total(Metric::kRequestsInFlight, {"openai"}), 0U);
+  EXPECT_EQ(registry_.total(Metric::kResponseBytes, {"openai"}), 1000U);
+  EXPECT_EQ(registry_.total(Metric::kProxyOverhead, {"openai"}), 1U);
+  EXPECT_EQ(registry_.total(Metric::kUpstreamAttempts, {"openai", "success", "200"}), 1U);
+}
+
+TEST_F(ObserveTest, TurnsAFailureIntoAnAnswerInTheUpstreamsFormat) {
+  policies_.error_format = config::ErrorFormat::kAnthropic;
+  rest_->failure = Error{Errc::kConnect, Origin::kUpstream, Phase::kNoConnection, "connection_refused",
+                         "nobody listens on 10.0.0.1:443"};
+  const auto answer = run();
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->head.status, 502);
+  EXPECT_EQ(header(*answer, "outrigger-source"), "proxy");
+  EXPECT_EQ(answer->head.headers.count(HeaderId::kProxyStatus), 1U);
+  EXPECT_EQ(header(*answer, "proxy-status"),
+            "outrigger; error=connection_refused; next-hop=\"api.openai.com:443\"; "
+            "details=\"The upstream refused the connection\"");
+  const std::string_view body = answer->body.whole()->view();
+  EXPECT_TRUE(body.starts_with(R"({"type":"error","error":{"type":"api_error",)")) << body;
+  EXPECT_NE(body.find("nobody listens on 10.0.0.1:443"), std::string_view::npos) << body;
+
+  deliver(delivered(502));
+  const std::string line = log();
+  EXPECT_NE(line.find(R"("status":502,"source":"proxy","why":"connection_refused")"), std::string::npos) << line;
+  EXPECT_EQ(requests("502", "proxy"), 1U);
+  EXPECT_EQ(registry_.total(Metric::kUpstreamErrors, {"openai", "connection_refused"}), 1U);
+  EXPECT_EQ(registry_.total(Metric::kUpstreamAttempts, {"openai", "retryable", "0"}), 1U);
+  // The stamps of the problem itself and of the filter are one.
+  int stamps = 0;
+  for (const http::Field& field : answer->head.headers) stamps += http::is_own_header(field.name) ? 1 : 0;
+  EXPECT_EQ(stamps, 2);
+}
+
+TEST_F(ObserveTest, AnswersNobodyWhenTheClientHasLeft) {
+  rest_->failure = Error{Errc::kCancelled, Origin::kClient, Phase::kFullyWritten, "client_gone", {}};
+  EXPECT_FALSE(run());
+  http::Delivery delivery;
+  delivery.status = std::unexpected(*rest_->failure);
+  deliver(delivery);
+  const std::string line = log();
+  EXPECT_NE(line.find(R"("status":0)"), std::string::npos) << line;
+  EXPECT_NE(line.find(R"("client_aborted":true)"), std::string::npos) << line;
+  EXPECT_EQ(registry_.total(Metric::kClientAborts, {"openai", "headers"}), 1U);
+  EXPECT_EQ(registry_.total(Metric::kUpstreamAttempts, {"openai", "aborted", "0"}), 1U);
+  EXPECT_EQ(requests("0", "proxy"), 1U);
+}
+
+TEST_F(ObserveTest, SaysWhyAStreamBrokeThatHadBegun) {
+  rest_->answer.head.headers.add("Content-Type", "text/event-stream; charset=utf-8");
+  const auto answer = run();
+  EXPECT_EQ(header(*answer, "x-accel-buffering"), "no");
+  http::Delivery delivery = delivered(200);
+  delivery.status = std::unexpected(Error{Errc::kReset, Origin::kUpstream, Phase::kCommitted, "", {}});
+  deliver(delivery);
+  const std::string line = log();
+  EXPECT_NE(line.find(R"("why":"http_response_incomplete")"), std::string::npos) << line;
+  EXPECT_NE(line.find(R"("stream":true,"chunks":2)"), std::string::npos) << line;
+  EXPECT_EQ(line.find("client_aborted"), std::string::npos) << line;
+}
+
+TEST_F(ObserveTest, TellsMoreInFull) {
+  policies_.headers = config::DecisionHeaders::kFull;
+  const auto answer = run();
+  EXPECT_EQ(header(*answer, "outrigger-attempts"), "1");
+  EXPECT_EQ(header(*answer, "outrigger-upstream"), "openai");
+  EXPECT_EQ(header(*answer, "proxy-status"),
+            "outrigger; next-hop=\"api.openai.com:443\"; received-status=200");
+  EXPECT_EQ(header(*answer, "server-timing"), "outrigger;dur=0.000, attempt1;dur=40.000");
+}
+
+TEST_F(ObserveTest, IdentifiersOfOneWorkerGrow) {
+  observe_->begin(*exchange_);
+  const std::string first(exchange_->id());
+  observe_->begin(*exchange_);
+  EXPECT_LT(first, exchange_->id());
+}
+
+TEST(Answer, ARefusedMessageNamesTheRule) {
+  const http::Response answer = answer_refusal(400, "bare_lf", "a line ends in LF without CR");
+  EXPECT_EQ(answer.head.status, 400);
+  const std::string_view body = answer.body.whole()->view();
+  EXPECT_NE(body.find("a line ends in LF without CR (bare_lf)"), std::string_view::npos) << body;
+  EXPECT_NE(body.find("urn:outrigger:error:bad_request"), std::string_view::npos) << body;
+  EXPECT_EQ(answer_refusal(408, "request_head_timeout", "x").head.status, 408);
+}
+
+}  // namespace
+}  // namespace outrigger::filters
