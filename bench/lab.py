@@ -1,5 +1,6 @@
 """Where the comparison takes place: upstreams, a certificate, and the proxies while they run."""
 
+import os
 import subprocess
 import sys
 
@@ -17,6 +18,8 @@ class Lab:
         self.folder, self.tools, self.arguments = folder, tools, arguments
         self.descriptors = measure.raise_descriptor_limit()
         self.running = []
+        if (busy := os.getloadavg()[0]) > 0.5:
+            note(f"the machine is busy (load {busy:.1f}): latency and requests/s will be off")
         self.certificate, self.key = folder / "certificate.pem", folder / "key.pem"
         request = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1"
         files = ["-subj", "/CN=localhost", "-keyout", str(self.key), "-out", str(self.certificate)]
@@ -32,6 +35,8 @@ class Lab:
                 self.peers.append(peer)
 
     def start(self, command, port, cores):
+        if measure.answers(port):
+            sys.exit(f"error: port {port} is in use; does another comparison run?")
         process = measure.Process(command, cores, self.folder / f"{port}.log")
         self.running.append(process)
         if measure.wait_for_port(port, process):

@@ -64,12 +64,16 @@ class Process:
             self.log.close()
 
 
+def answers(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def wait_for_port(port, process, seconds=15):
     end = time.monotonic() + seconds
     while time.monotonic() < end and process.running():
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return True
+        if answers(port):
+            return True
         time.sleep(0.02)
     return False
 

@@ -1,5 +1,6 @@
-// What the HTTP/1 codec costs alone: parsing and writing the heads of a typical LLM call, chunk lines, and
-// an event stream. Prints; asserts nothing. architecture 11 has the figures of other parsers.
+// What the HTTP/1 codec costs alone: parsing and writing the heads of a typical LLM call, chunk
+// lines, and an event stream. Prints; asserts nothing. architecture 11 has the figures of other
+// parsers.
 #include <benchmark/benchmark.h>
 
 #include <string>
@@ -38,7 +39,9 @@ constexpr std::string_view kResponse =
     "cache-control: no-cache\r\n"
     "\r\n";
 
-Slice literal(std::string_view text) { return Slice::literal(text); }
+Slice literal(std::string_view text) {
+  return Slice::literal(text);
+}
 
 void ParseRequest(benchmark::State& state) {
   RequestParser parser({});
@@ -121,5 +124,3 @@ BENCHMARK(ParseEvents);
 
 }  // namespace
 }  // namespace outrigger::http
-
-BENCHMARK_MAIN();

@@ -55,7 +55,8 @@ void observe_one_request(benchmark::State& state) {
   for (auto _ : state) {
     http::Response response;
     response.head.status = 200;
-    response.head.headers.add_view(http::HeaderId::kContentType, "Content-Type", "application/json");
+    response.head.headers.add_view(http::HeaderId::kContentType, "Content-Type",
+                                   "application/json");
     exchange.observers.clear();
     observe.begin(exchange);
     observe.stamp(exchange, response);
@@ -96,7 +97,8 @@ BENCHMARK(format_one_line);
 
 void route_one_request(benchmark::State& state) {
   auto config = std::make_shared<config::Config>();
-  for (const std::string_view name : {"openai", "anthropic", "gemini", "mistral", "cohere", "groq"}) {
+  for (const std::string_view name :
+       {"openai", "anthropic", "gemini", "mistral", "cohere", "groq"}) {
     config::Upstream upstream;
     upstream.name = name;
     upstream.path_prefix = "/" + upstream.name;
@@ -119,5 +121,3 @@ BENCHMARK(route_one_request);
 
 }  // namespace
 }  // namespace outrigger
-
-BENCHMARK_MAIN();

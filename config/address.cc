@@ -79,7 +79,8 @@ std::expected<HostPort, AddressError> parse_authority(std::string_view text) {
     has_port = end + 1 < text.size();
     port = has_port ? text.substr(end + 2) : std::string_view{};
   } else if (colon != std::string_view::npos) {
-    if (text.find(':') != colon) return wrong("has more than one colon", "write an IPv6 address in brackets");
+    if (text.find(':') != colon)
+      return wrong("has more than one colon", "write an IPv6 address in brackets");
     host = text.substr(0, colon);
     port = text.substr(colon + 1);
     has_port = true;
@@ -94,7 +95,8 @@ std::expected<HostPort, AddressError> parse_authority(std::string_view text) {
 
 bool valid_path_byte(char c) noexcept {
   constexpr std::string_view kOther = "-._~!$&'()+,;=:@";
-  return std::isalnum(static_cast<unsigned char>(c)) != 0 || kOther.find(c) != std::string_view::npos;
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+         kOther.find(c) != std::string_view::npos;
 }
 
 // Empty and dot segments, and bytes that would need an escape.
@@ -125,12 +127,14 @@ bool has_host_bits(const Bytes& address, unsigned prefix, unsigned width) {
 }
 
 bool private_ipv4(const Bytes& b) {
-  return b[0] == 10 || b[0] == 127 || (b[0] == 172 && (b[1] & 0xF0) == 16) || (b[0] == 192 && b[1] == 168) ||
-         (b[0] == 169 && b[1] == 254) || (b[0] == 100 && (b[1] & 0xC0) == 64);
+  return b[0] == 10 || b[0] == 127 || (b[0] == 172 && (b[1] & 0xF0) == 16) ||
+         (b[0] == 192 && b[1] == 168) || (b[0] == 169 && b[1] == 254) ||
+         (b[0] == 100 && (b[1] & 0xC0) == 64);
 }
 
 bool ipv6_loopback(const Bytes& b) {
-  return b.back() == 1 && std::ranges::all_of(b.begin(), b.end() - 1, [](auto byte) { return byte == 0; });
+  return b.back() == 1 &&
+         std::ranges::all_of(b.begin(), b.end() - 1, [](auto byte) { return byte == 0; });
 }
 
 }  // namespace
@@ -148,8 +152,10 @@ std::expected<Endpoint, AddressError> parse_url(std::string_view text) {
   }
   endpoint.tls = scheme == "https";
   const std::string_view rest = text.substr(separator + 3);
-  if (rest.find('?') != std::string_view::npos) return wrong("has a query", "end the address before the ?");
-  if (rest.find('#') != std::string_view::npos) return wrong("has a fragment", "end the address before the #");
+  if (rest.find('?') != std::string_view::npos)
+    return wrong("has a query", "end the address before the ?");
+  if (rest.find('#') != std::string_view::npos)
+    return wrong("has a fragment", "end the address before the #");
   const std::size_t slash = std::min(rest.find('/'), rest.size());
   const std::string_view authority = rest.substr(0, slash);
   if (authority.find('@') != std::string_view::npos) {
@@ -174,19 +180,21 @@ std::expected<ListenAddress, AddressError> parse_listen_address(std::string_view
   if (text.starts_with("unix:")) {
     constexpr std::size_t kMaxUnixPath = 107;  // sockaddr_un
     address.host = text.substr(5);
-    if (!address.host.starts_with('/')) return wrong("has no absolute path", "write unix:/run/outrigger.sock");
+    if (!address.host.starts_with('/'))
+      return wrong("has no absolute path", "write unix:/run/outrigger.sock");
     if (address.host.size() > kMaxUnixPath) return wrong("has a path longer than 107 bytes");
     return address;
   }
   const std::size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) {
     const bool number = parse_port(text).has_value();
-    return wrong("is not an address and port",
-                 number ? fmt::format("write 127.0.0.1:{}", text) : fmt::format("write {}:4170", text));
+    return wrong("is not an address and port", number ? fmt::format("write 127.0.0.1:{}", text)
+                                                      : fmt::format("write {}:4170", text));
   }
   if (colon == 0 || text.starts_with("*:")) {
-    return wrong("does not say which interface", fmt::format("write 0.0.0.0{0} for all, 127.0.0.1{0} for this host",
-                                                             text.substr(colon)));
+    return wrong(
+        "does not say which interface",
+        fmt::format("write 0.0.0.0{0} for all, 127.0.0.1{0} for this host", text.substr(colon)));
   }
   auto parsed = parse_authority(text);
   if (!parsed) return std::unexpected(parsed.error());
@@ -205,18 +213,21 @@ std::expected<std::string, AddressError> parse_host(std::string_view text) {
   if (const auto v6 = parse_ip(AF_INET6, text)) return print_ip(AF_INET6, *v6);
   std::string host = lower(text);
   if (host.ends_with('.')) host.pop_back();
-  if (host.empty() || host.size() > 253) return wrong("has no host name", "write for example api.example.com");
+  if (host.empty() || host.size() > 253)
+    return wrong("has no host name", "write for example api.example.com");
   std::string_view rest = host;
   while (true) {
     const std::size_t dot = std::min(rest.find('.'), rest.size());
     if (!valid_label(rest.substr(0, dot))) {
-      return wrong("has no valid host name", "letters, digits and - between dots; IDNs in their xn-- form");
+      return wrong("has no valid host name",
+                   "letters, digits and - between dots; IDNs in their xn-- form");
     }
     if (dot == rest.size()) break;
     rest.remove_prefix(dot + 1);
   }
   if (looks_numeric(host)) {
-    return wrong("is a number that some libraries read as an address", "write all four decimal parts");
+    return wrong("is a number that some libraries read as an address",
+                 "write all four decimal parts");
   }
   return host;
 }
@@ -231,7 +242,8 @@ std::expected<std::string, AddressError> parse_host_port(std::string_view text) 
 }
 
 std::expected<std::string, AddressError> parse_path_prefix(std::string_view text) {
-  if (!text.starts_with('/')) return wrong("does not start with a slash", fmt::format("write /{}", text));
+  if (!text.starts_with('/'))
+    return wrong("does not start with a slash", fmt::format("write /{}", text));
   if (text.size() == 1) return wrong("has no segment", "write for example /openai");
   if (text.find_first_of("?#") != std::string_view::npos) return wrong("has a query or fragment");
   if (text.ends_with('/')) text.remove_suffix(1);
@@ -241,14 +253,16 @@ std::expected<std::string, AddressError> parse_path_prefix(std::string_view text
 
 std::expected<std::string, AddressError> parse_network(std::string_view text) {
   const std::size_t slash = text.find('/');
-  if (slash == std::string_view::npos) return wrong("has no prefix length", fmt::format("write {}/32", text));
+  if (slash == std::string_view::npos)
+    return wrong("has no prefix length", fmt::format("write {}/32", text));
   const std::string_view host = text.substr(0, slash);
   const auto prefix = parse_integer(text.substr(slash + 1));
   const bool v6 = host.find(':') != std::string_view::npos;
   const auto address = parse_ip(v6 ? AF_INET6 : AF_INET, host);
   const unsigned width = v6 ? 128 : 32;
   if (!address) return wrong("does not start with an IP address");
-  if (!prefix || *prefix > width) return wrong(fmt::format("has no prefix length from 0 to {}", width));
+  if (!prefix || *prefix > width)
+    return wrong(fmt::format("has no prefix length from 0 to {}", width));
   if (has_host_bits(*address, static_cast<unsigned>(*prefix), width)) {
     return wrong("has bits set behind its prefix");
   }
@@ -271,8 +285,8 @@ bool is_private_host(std::string_view host) {
     const bool link_local = (*v6)[0] == 0xFE && ((*v6)[1] & 0xC0) == 0x80;
     return ipv6_loopback(*v6) || ((*v6)[0] & 0xFE) == 0xFC || link_local;
   }
-  constexpr std::array<std::string_view, 7> kPrivate = {".localhost", ".local",         ".internal", ".svc",
-                                                        ".cluster.local", ".home.arpa", ".test"};
+  constexpr std::array<std::string_view, 7> kPrivate = {
+      ".localhost", ".local", ".internal", ".svc", ".cluster.local", ".home.arpa", ".test"};
   if (host.find('.') == std::string_view::npos) return true;
   return std::ranges::any_of(kPrivate, [&](std::string_view end) { return host.ends_with(end); });
 }

@@ -1,5 +1,6 @@
-// Addresses as a configuration writes them: URLs of upstreams, listen addresses, host names, networks and
-// path prefixes. Text in, canonical form out; nothing is resolved. An error is one line for a person.
+// Addresses as a configuration writes them: URLs of upstreams, listen addresses, host names,
+// networks and path prefixes. Text in, canonical form out; nothing is resolved. An error is one
+// line for a person.
 #pragma once
 
 #include <expected>
@@ -34,8 +35,8 @@ std::expected<std::string, AddressError> parse_path_prefix(std::string_view text
 // "10.0.0.0/8", "fd00::/8"; no bit behind the prefix.
 std::expected<std::string, AddressError> parse_network(std::string_view text);
 
-// Loopback, private and link-local addresses, and names that no public resolver answers (localhost, one
-// label, .local, .internal, .svc): plain HTTP to them is no surprise.
+// Loopback, private and link-local addresses, and names that no public resolver answers (localhost,
+// one label, .local, .internal, .svc): plain HTTP to them is no surprise.
 bool is_private_host(std::string_view host);
 bool is_loopback_host(std::string_view host);
 bool is_ip_address(std::string_view host);

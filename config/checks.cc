@@ -24,7 +24,9 @@ class Checker {
     reporter_.warning(code, at.place, std::move(message), {std::move(hint), at.width});
   }
   [[nodiscard]] bool has(const std::string& path) const { return places_.contains(path); }
-  [[nodiscard]] std::uint32_t line(const std::string& path) const { return written(path).place.line; }
+  [[nodiscard]] std::uint32_t line(const std::string& path) const {
+    return written(path).place.line;
+  }
 
  private:
   Written written(std::string path) const {
@@ -46,12 +48,15 @@ struct Listener {
   std::string path;
 };
 
-bool wildcard(const std::string& host) { return host == "0.0.0.0" || host == "::"; }
+bool wildcard(const std::string& host) {
+  return host == "0.0.0.0" || host == "::";
+}
 
 bool collide(const ListenAddress& a, const ListenAddress& b) {
   if (a.host.starts_with('/') || b.host.starts_with('/')) return a.host == b.host;
   const bool same_family = a.host.contains(':') == b.host.contains(':');
-  const bool same_host = a.host == b.host || (same_family && (wildcard(a.host) || wildcard(b.host)));
+  const bool same_host =
+      a.host == b.host || (same_family && (wildcard(a.host) || wildcard(b.host)));
   return a.port != 0 && a.port == b.port && same_host;
 }
 
@@ -60,7 +65,8 @@ void check_listeners(const Server& server, Checker& checker) {
   for (const ListenAddress& address : server.listen) all.push_back({&address, "server.listen"});
   constexpr std::size_t kMaxListeners = 64;
   if (all.size() > kMaxListeners) {
-    checker.error(Code::kRange, "server.listen", fmt::format("more than {} addresses", kMaxListeners));
+    checker.error(Code::kRange, "server.listen",
+                  fmt::format("more than {} addresses", kMaxListeners));
     return;
   }
   all.push_back({&server.admin, "server.admin"});
@@ -82,8 +88,8 @@ void check_forward(const Server& server, Checker& checker) {
   const Forward& forward = server.forward;
   const bool narrowed = !forward.allow_hosts.empty() || !forward.allow_cidrs.empty();
   if (!forward.enabled && narrowed) {
-    checker.warning(Code::kSuspicious, "server.forward", "forwarding is not enabled: the lists have no effect",
-                    "add enabled: true");
+    checker.warning(Code::kSuspicious, "server.forward",
+                    "forwarding is not enabled: the lists have no effect", "add enabled: true");
   }
   const bool open = std::ranges::any_of(server.listen, [](const ListenAddress& address) {
     return !address.host.starts_with('/') && !is_loopback_host(address.host);
@@ -98,41 +104,47 @@ void check_forward(const Server& server, Checker& checker) {
 void check_pair(Checker& checker, const std::string& path, const std::string& certificate,
                 const std::string& key) {
   if (certificate.empty() == key.empty()) return;
-  checker.error(Code::kConflict, path,
-                fmt::format("{} has a {} without a {}", path, certificate.empty() ? "key" : "certificate",
-                            certificate.empty() ? "certificate" : "key"),
-                fmt::format("add {}", certificate.empty() ? "certificate_file" : "key_file"));
+  checker.error(
+      Code::kConflict, path,
+      fmt::format("{} has a {} without a {}", path, certificate.empty() ? "key" : "certificate",
+                  certificate.empty() ? "certificate" : "key"),
+      fmt::format("add {}", certificate.empty() ? "certificate_file" : "key_file"));
 }
 
 // ---- upstreams ----
 
-std::string path_of(const Upstream& upstream) { return "upstreams." + upstream.name; }
+std::string path_of(const Upstream& upstream) {
+  return "upstreams." + upstream.name;
+}
 
 void check_matches(const std::vector<Upstream>& upstreams, Checker& checker) {
   std::map<std::string, const Upstream*> prefixes, hosts;
   for (const Upstream& upstream : upstreams) {
     const auto [first, added] = prefixes.emplace(upstream.path_prefix, &upstream);
     if (!added) {
-      checker.error(Code::kSameMatch, path_of(upstream) + ".match.path",
-                    fmt::format("{} and {} have the same path prefix {}", path_of(*first->second),
-                                path_of(upstream), upstream.path_prefix.empty() ? "/" : upstream.path_prefix),
-                    "give one another match.path");
+      checker.error(
+          Code::kSameMatch, path_of(upstream) + ".match.path",
+          fmt::format("{} and {} have the same path prefix {}", path_of(*first->second),
+                      path_of(upstream), upstream.path_prefix.empty() ? "/" : upstream.path_prefix),
+          "give one another match.path");
     }
     for (const std::string& host : upstream.hosts) {
       const auto [other, fresh] = hosts.emplace(host, &upstream);
       if (fresh) continue;
       checker.error(Code::kSameMatch, path_of(upstream) + ".match.host",
-                    fmt::format("{} and {} have the same host {}", path_of(*other->second), path_of(upstream), host),
+                    fmt::format("{} and {} have the same host {}", path_of(*other->second),
+                                path_of(upstream), host),
                     "name each host once");
     }
   }
 }
 
 bool covers(const RouteMatch& wide, const RouteMatch& narrow) {
-  const bool methods = wide.methods.empty() ||
-                       (!narrow.methods.empty() && std::ranges::all_of(narrow.methods, [&](const auto& method) {
-                         return std::ranges::find(wide.methods, method) != wide.methods.end();
-                       }));
+  const bool methods =
+      wide.methods.empty() ||
+      (!narrow.methods.empty() && std::ranges::all_of(narrow.methods, [&](const auto& method) {
+        return std::ranges::find(wide.methods, method) != wide.methods.end();
+      }));
   const bool path = narrow.path.starts_with(wide.path) &&
                     (narrow.path.size() == wide.path.size() || wide.path.empty() ||
                      narrow.path[wide.path.size()] == '/');
@@ -140,7 +152,8 @@ bool covers(const RouteMatch& wide, const RouteMatch& narrow) {
 }
 
 void check_routes(const Upstream& upstream, Decoded decoded, Checker& checker) {
-  constexpr std::size_t kCompared = 1000;  // beyond it pairs are not compared: the time stays bounded
+  constexpr std::size_t kCompared =
+      1000;  // beyond it pairs are not compared: the time stays bounded
   std::map<std::string, std::size_t> names;
   for (std::size_t i = 0; i < upstream.routes.size(); ++i) {
     const Route& route = upstream.routes[i];
@@ -154,12 +167,14 @@ void check_routes(const Upstream& upstream, Decoded decoded, Checker& checker) {
     }
     const auto [named, fresh] = names.emplace(route.name, i);
     std::size_t wider = 0;
-    while (wider < std::min(i, kCompared) && !covers(upstream.routes[wider].match, route.match)) ++wider;
+    while (wider < std::min(i, kCompared) && !covers(upstream.routes[wider].match, route.match))
+      ++wider;
     if (wider < std::min(i, kCompared)) {
-      checker.error(Code::kUnreachableRoute, path,
-                    fmt::format("{} can never be chosen: routes[{}] matches all that it does", path, wider),
-                    fmt::format("move it before line {}",
-                                checker.line(fmt::format("{}.routes[{}]", path_of(upstream), wider))));
+      checker.error(
+          Code::kUnreachableRoute, path,
+          fmt::format("{} can never be chosen: routes[{}] matches all that it does", path, wider),
+          fmt::format("move it before line {}",
+                      checker.line(fmt::format("{}.routes[{}]", path_of(upstream), wider))));
     } else if (!fresh) {
       checker.error(Code::kSameMatch, path + ".name",
                     fmt::format("routes[{}] has the same name \"{}\"", named->second, route.name),
@@ -169,7 +184,8 @@ void check_routes(const Upstream& upstream, Decoded decoded, Checker& checker) {
 }
 
 void check_endpoints(const Upstream& upstream, Checker& checker) {
-  const std::string path = path_of(upstream) + (upstream.endpoints.size() > 1 ? ".endpoints" : ".url");
+  const std::string path =
+      path_of(upstream) + (upstream.endpoints.size() > 1 ? ".endpoints" : ".url");
   for (const Endpoint& endpoint : upstream.endpoints) {
     if (endpoint.base_path != upstream.endpoints.front().base_path) {
       checker.error(Code::kInconsistent, path,
@@ -183,7 +199,8 @@ void check_endpoints(const Upstream& upstream, Checker& checker) {
   });
   if (exposed != upstream.endpoints.end()) {
     checker.warning(Code::kPlainText, path,
-                    fmt::format("credentials to {} travel unencrypted", exposed->host), "write https://");
+                    fmt::format("credentials to {} travel unencrypted", exposed->host),
+                    "write https://");
   }
 }
 
@@ -199,13 +216,16 @@ void check_tls(const Upstream& upstream, Checker& checker) {
 
 void check_health(const Upstream& upstream, Checker& checker) {
   const std::string path = path_of(upstream) + ".health";
-  if (upstream.health.active && upstream.health.active->timeout > upstream.health.active->interval) {
-    checker.error(Code::kInconsistent, path + ".active.timeout", "a probe may take longer than the time between two",
+  if (upstream.health.active &&
+      upstream.health.active->timeout > upstream.health.active->interval) {
+    checker.error(Code::kInconsistent, path + ".active.timeout",
+                  "a probe may take longer than the time between two",
                   "make timeout at most interval");
   }
-  if (upstream.health.passive && upstream.health.passive->max_eject < upstream.health.passive->eject) {
-    checker.error(Code::kInconsistent, path + ".passive.max_eject", "max_eject is shorter than eject",
-                  "make it at least as long");
+  if (upstream.health.passive &&
+      upstream.health.passive->max_eject < upstream.health.passive->eject) {
+    checker.error(Code::kInconsistent, path + ".passive.max_eject",
+                  "max_eject is shorter than eject", "make it at least as long");
   }
 }
 
@@ -215,7 +235,8 @@ void check_server(const Config& config, Decoded decoded, const Places& places, R
   Checker checker(places, reporter);
   const Server& server = config.server;
   const bool whole = decoded == Decoded::kWhole;
-  if (server.listen.empty() && whole) checker.error(Code::kMissingKey, "server.listen", "server.listen is empty", "name an address");
+  if (server.listen.empty() && whole)
+    checker.error(Code::kMissingKey, "server.listen", "server.listen is empty", "name an address");
   check_listeners(server, checker);
   check_forward(server, checker);
   if (server.tls) {
@@ -226,16 +247,18 @@ void check_server(const Config& config, Decoded decoded, const Places& places, R
     }
   }
   if (server.limits.field_bytes > server.limits.head_bytes) {
-    checker.error(Code::kInconsistent, "server.limits.field_bytes", "field_bytes is larger than head_bytes",
-                  "a field is part of the head");
+    checker.error(Code::kInconsistent, "server.limits.field_bytes",
+                  "field_bytes is larger than head_bytes", "a field is part of the head");
   }
   if (whole && config.upstreams.empty() && !server.forward.enabled) {
-    checker.error(Code::kNothingServed, "upstreams", "there is no upstream, and forwarding is not enabled",
-                  "add an upstream, or remove the empty `upstreams` to serve the built-in providers");
+    checker.error(
+        Code::kNothingServed, "upstreams", "there is no upstream, and forwarding is not enabled",
+        "add an upstream, or remove the empty `upstreams` to serve the built-in providers");
   }
 }
 
-void check_upstreams(const Config& config, Decoded decoded, const Places& places, Reporter& reporter) {
+void check_upstreams(const Config& config, Decoded decoded, const Places& places,
+                     Reporter& reporter) {
   Checker checker(places, reporter);
   check_matches(config.upstreams, checker);
   for (const Upstream& upstream : config.upstreams) {

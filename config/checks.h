@@ -1,5 +1,5 @@
-// What only shows when all values are known: addresses that collide, routes that cannot be reached, values
-// that contradict each other. Pure.
+// What only shows when all values are known: addresses that collide, routes that cannot be reached,
+// values that contradict each other. Pure.
 #pragma once
 
 #include "config/config.h"
@@ -12,6 +12,7 @@ namespace outrigger::config {
 enum class Decoded : std::uint8_t { kWhole, kInPart };
 
 void check_server(const Config& config, Decoded decoded, const Places& places, Reporter& reporter);
-void check_upstreams(const Config& config, Decoded decoded, const Places& places, Reporter& reporter);
+void check_upstreams(const Config& config, Decoded decoded, const Places& places,
+                     Reporter& reporter);
 
 }  // namespace outrigger::config

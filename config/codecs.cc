@@ -17,7 +17,8 @@ namespace {
 
 using Kind = Type::Kind;
 
-bool refuse(Decoder& decoder, Code code, const Node& node, std::string message, std::string hint = {}) {
+bool refuse(Decoder& decoder, Code code, const Node& node, std::string message,
+            std::string hint = {}) {
   decoder.error(code, node, std::move(message), std::move(hint));
   return false;
 }
@@ -36,7 +37,8 @@ bool in_bounds(Decoder& decoder, const Field& field, const Node& node, Value val
   std::string hint;
   if (low && !field.type.special.empty()) hint = fmt::format("write {}", field.type.special);
   if (low && value == 0 && field.bounds.min == 1) {
-    return refuse(decoder, Code::kRange, node, fmt::format("{} must not be 0", decoder.path()), hint);
+    return refuse(decoder, Code::kRange, node, fmt::format("{} must not be 0", decoder.path()),
+                  hint);
   }
   return refuse(decoder, Code::kRange, node,
                 fmt::format("{} must be at {} {}", decoder.path(), low ? "least" : "most",
@@ -55,19 +57,22 @@ bool refuse_address(Decoder& decoder, Code code, const Node& node, const Address
 bool valid_method(std::string_view method) {
   constexpr std::string_view kOther = "!#$%&'*+-.^_`|~";
   return !method.empty() && std::ranges::all_of(method, [&](char c) {
-    return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || kOther.find(c) != std::string_view::npos;
+    return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           kOther.find(c) != std::string_view::npos;
   });
 }
 
-bool canonical(Decoder& decoder, Code code, const Node& node, std::expected<std::string, AddressError> parsed,
-               std::string& out) {
+bool canonical(Decoder& decoder, Code code, const Node& node,
+               std::expected<std::string, AddressError> parsed, std::string& out) {
   if (!parsed) return refuse_address(decoder, code, node, parsed.error());
   out = std::move(*parsed);
   return true;
 }
 
-bool decode_certificate_file(Decoder& decoder, const Field& field, const Node& node, std::string& out) {
-  out = node.text;  // also when it is refused: a certificate that cannot be read is not a missing one
+bool decode_certificate_file(Decoder& decoder, const Field& field, const Node& node,
+                             std::string& out) {
+  out =
+      node.text;  // also when it is refused: a certificate that cannot be read is not a missing one
   const auto content = decoder.environment().read_file(node.text);
   if (!content) {
     return refuse(decoder, Code::kCertificate, node,
@@ -79,7 +84,8 @@ bool decode_certificate_file(Decoder& decoder, const Field& field, const Node& n
                                content->find("-----BEGIN TRUSTED CERTIFICATE") != std::string::npos;
   if (wants_key ? !has_key : !has_certificate) {
     return refuse(decoder, Code::kCertificate, node,
-                  fmt::format("{} holds no {} in PEM form", node.quote(), wants_key ? "private key" : "certificate"),
+                  fmt::format("{} holds no {} in PEM form", node.quote(),
+                              wants_key ? "private key" : "certificate"),
                   wants_key && has_certificate ? "this is a certificate: were the two swapped?"
                   : !wants_key && has_key      ? "this is a private key: were the two swapped?"
                                                : "");
@@ -88,14 +94,16 @@ bool decode_certificate_file(Decoder& decoder, const Field& field, const Node& n
 }
 
 bool decode_text(Decoder& decoder, const Node& node, std::string& out) {
-  if (node.text.empty()) return refuse(decoder, Code::kText, node, fmt::format("{} is empty", decoder.path()));
+  if (node.text.empty())
+    return refuse(decoder, Code::kText, node, fmt::format("{} is empty", decoder.path()));
   if (!node.quoted && node.written.empty() && (node.text == "true" || node.text == "false")) {
     return refuse(decoder, Code::kText, node, fmt::format("{} is a boolean", node.quote()),
                   fmt::format("write \"{}\" for the text", node.text));
   }
   const auto control = [](unsigned char c) { return c < 0x20 || c == 0x7f; };
   if (std::ranges::any_of(node.text, control)) {
-    return refuse(decoder, Code::kText, node, fmt::format("{} holds control characters", node.quote()));
+    return refuse(decoder, Code::kText, node,
+                  fmt::format("{} holds control characters", node.quote()));
   }
   out = node.text;
   return true;
@@ -103,10 +111,11 @@ bool decode_text(Decoder& decoder, const Node& node, std::string& out) {
 
 // Needs no quotes and means the same to every YAML tool.
 bool safe_plain(std::string_view text) {
-  constexpr std::array<std::string_view, 13> kTaken = {"true", "false", "null", "yes", "no", "on",  "off",
-                                                       "y",    "n",     "~",    "none", "auto", "default"};
+  constexpr std::array<std::string_view, 13> kTaken = {
+      "true", "false", "null", "yes", "no", "on", "off", "y", "n", "~", "none", "auto", "default"};
   const auto good = [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) != 0 || std::string_view("-._/:").find(c) != std::string_view::npos;
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+           std::string_view("-._/:").find(c) != std::string_view::npos;
   };
   std::string lower(text);
   std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return std::tolower(c); });
@@ -120,7 +129,8 @@ bool safe_plain(std::string_view text) {
 bool is_usable_name(std::string_view name) noexcept {
   const auto alphanumeric = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
   return !name.empty() && name.size() <= 64 && alphanumeric(name.front()) &&
-         std::ranges::all_of(name, [&](char c) { return alphanumeric(c) || c == '-' || c == '_' || c == '.'; });
+         std::ranges::all_of(
+             name, [&](char c) { return alphanumeric(c) || c == '-' || c == '_' || c == '.'; });
 }
 
 std::string reference_of(const Type& type, const Node& node) {
@@ -129,7 +139,8 @@ std::string reference_of(const Type& type, const Node& node) {
   return node.text.starts_with("file:") ? escape_variables(node.text) : std::string();
 }
 
-bool decode_value(Decoder& decoder, const Field& field, const Type&, const Node& node, Duration& out) {
+bool decode_value(Decoder& decoder, const Field& field, const Type&, const Node& node,
+                  Duration& out) {
   const auto text = decoder.scalar(field, node);
   if (!text) return false;
   const auto parsed = parse_duration(*text);
@@ -139,8 +150,11 @@ bool decode_value(Decoder& decoder, const Field& field, const Type&, const Node&
                   number ? fmt::format("write a unit, for example \"{0}ms\" or \"{0}s\"", *text)
                          : "write a number and a unit, for example \"500ms\", \"2s\" or \"1m30s\"");
   }
-  const auto print = [](std::uint64_t n) { return print_duration(Duration(static_cast<std::int64_t>(n))); };
-  if (!in_bounds(decoder, field, node, static_cast<std::uint64_t>(parsed->count()), print)) return false;
+  const auto print = [](std::uint64_t n) {
+    return print_duration(Duration(static_cast<std::int64_t>(n)));
+  };
+  if (!in_bounds(decoder, field, node, static_cast<std::uint64_t>(parsed->count()), print))
+    return false;
   out = *parsed;
   return true;
 }
@@ -165,21 +179,24 @@ bool decode_integer(Decoder& decoder, const Field& field, const Node& node, std:
   if (!text || !plain_number(decoder, node)) return false;
   const auto parsed = parse_integer(*text);
   if (!parsed) {
-    return refuse(decoder, Code::kNumber, node, fmt::format("{} is not a whole number", node.quote()),
-                  "digits only");
+    return refuse(decoder, Code::kNumber, node,
+                  fmt::format("{} is not a whole number", node.quote()), "digits only");
   }
-  if (!in_bounds(decoder, field, node, *parsed, [](std::uint64_t n) { return std::to_string(n); })) return false;
+  if (!in_bounds(decoder, field, node, *parsed, [](std::uint64_t n) { return std::to_string(n); }))
+    return false;
   out = *parsed;
   return true;
 }
 
-bool decode_word(Decoder& decoder, const Field& field, const Type& type, const Node& node, std::size_t& out) {
+bool decode_word(Decoder& decoder, const Field& field, const Type& type, const Node& node,
+                 std::size_t& out) {
   const auto text = decoder.scalar(field, node);
   if (!text) return false;
   const auto found = std::ranges::find(type.words, *text);
   if (found == type.words.end()) {
     const std::string_view near = nearest(*text, {type.words.begin(), type.words.end()});
-    return refuse(decoder, Code::kWord, node, fmt::format("{} is not {}", node.quote(), describe(type)),
+    return refuse(decoder, Code::kWord, node,
+                  fmt::format("{} is not {}", node.quote(), describe(type)),
                   near.empty() ? "" : fmt::format("did you mean \"{}\"?", near));
   }
   out = static_cast<std::size_t>(found - type.words.begin());
@@ -193,14 +210,16 @@ bool decode_value(Decoder& decoder, const Field& field, const Type&, const Node&
     std::string lower(*text);
     std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return std::tolower(c); });
     const bool nearly = node.written.empty() && (lower == "true" || lower == "false");
-    return refuse(decoder, Code::kBoolean, node, fmt::format("{} is not true or false", node.quote()),
+    return refuse(decoder, Code::kBoolean, node,
+                  fmt::format("{} is not true or false", node.quote()),
                   nearly ? fmt::format("write {}, in lower case and without quotes", lower) : "");
   }
   out = *text == "true";
   return true;
 }
 
-bool decode_value(Decoder& decoder, const Field& field, const Type& type, const Node& node, std::string& out) {
+bool decode_value(Decoder& decoder, const Field& field, const Type& type, const Node& node,
+                  std::string& out) {
   if (is_special(field, node)) {
     out.clear();
     return true;
@@ -209,8 +228,10 @@ bool decode_value(Decoder& decoder, const Field& field, const Type& type, const 
   std::string text;
   if (!decode_text(decoder, node, text)) return false;
   switch (type.kind) {
-    case Kind::kHost: return canonical(decoder, Code::kHost, node, parse_host(text), out);
-    case Kind::kAuthority: return canonical(decoder, Code::kHost, node, parse_host_port(text), out);
+    case Kind::kHost:
+      return canonical(decoder, Code::kHost, node, parse_host(text), out);
+    case Kind::kAuthority:
+      return canonical(decoder, Code::kHost, node, parse_host_port(text), out);
     case Kind::kHosts: {
       const bool below = text.starts_with('.');
       std::string host;
@@ -219,13 +240,17 @@ bool decode_value(Decoder& decoder, const Field& field, const Type& type, const 
       out = (below ? "." : "") + host;
       return true;
     }
-    case Kind::kPath: return canonical(decoder, Code::kPath, node, parse_path_prefix(text), out);
-    case Kind::kNetwork: return canonical(decoder, Code::kNetwork, node, parse_network(text), out);
-    case Kind::kFile: return decode_certificate_file(decoder, field, node, out);
+    case Kind::kPath:
+      return canonical(decoder, Code::kPath, node, parse_path_prefix(text), out);
+    case Kind::kNetwork:
+      return canonical(decoder, Code::kNetwork, node, parse_network(text), out);
+    case Kind::kFile:
+      return decode_certificate_file(decoder, field, node, out);
     case Kind::kTarget: {
       const auto visible = [](unsigned char c) { return c > 0x20 && c < 0x7f && c != '#'; };
       if (!text.starts_with('/') || !std::ranges::all_of(text, visible)) {
-        return refuse(decoder, Code::kPath, node, fmt::format("{} is not a path to ask for", node.quote()),
+        return refuse(decoder, Code::kPath, node,
+                      fmt::format("{} is not a path to ask for", node.quote()),
                       "it starts with a slash and has no spaces and no fragment");
       }
       break;
@@ -239,18 +264,21 @@ bool decode_value(Decoder& decoder, const Field& field, const Type& type, const 
     }
     case Kind::kName: {
       if (!is_usable_name(text)) {
-        return refuse(decoder, Code::kName, node, fmt::format("{} is not a usable name", node.quote()),
+        return refuse(decoder, Code::kName, node,
+                      fmt::format("{} is not a usable name", node.quote()),
                       "lower-case letters, digits, -, _ and ., at most 64");
       }
       break;
     }
-    default: break;
+    default:
+      break;
   }
   out = std::move(text);
   return true;
 }
 
-bool decode_value(Decoder& decoder, const Field& field, const Type&, const Node& node, Secret& out) {
+bool decode_value(Decoder& decoder, const Field& field, const Type&, const Node& node,
+                  Secret& out) {
   if (!decoder.scalar(field, node)) return false;
   auto value = decoder.secret(node);
   if (!value) return false;
@@ -258,7 +286,8 @@ bool decode_value(Decoder& decoder, const Field& field, const Type&, const Node&
   return true;
 }
 
-bool decode_value(Decoder& decoder, const Field& field, const Type&, const Node& node, Endpoint& out) {
+bool decode_value(Decoder& decoder, const Field& field, const Type&, const Node& node,
+                  Endpoint& out) {
   if (!decoder.scalar(field, node)) return false;
   auto parsed = parse_url(node.text);
   if (!parsed) return refuse_address(decoder, Code::kUrl, node, parsed.error());
@@ -266,7 +295,8 @@ bool decode_value(Decoder& decoder, const Field& field, const Type&, const Node&
   return true;
 }
 
-bool decode_value(Decoder& decoder, const Field& field, const Type&, const Node& node, ListenAddress& out) {
+bool decode_value(Decoder& decoder, const Field& field, const Type&, const Node& node,
+                  ListenAddress& out) {
   if (!decoder.scalar(field, node)) return false;
   auto parsed = parse_listen_address(node.text);
   if (!parsed) return refuse_address(decoder, Code::kListenAddress, node, parsed.error());
@@ -274,18 +304,27 @@ bool decode_value(Decoder& decoder, const Field& field, const Type&, const Node&
   return true;
 }
 
-Node dump_value(const Type&, Duration value) { return Node::scalar(print_duration(value)); }
-Node dump_value(const Type&, bool value) { return Node::scalar(value ? "true" : "false"); }
+Node dump_value(const Type&, Duration value) {
+  return Node::scalar(print_duration(value));
+}
+Node dump_value(const Type&, bool value) {
+  return Node::scalar(value ? "true" : "false");
+}
 
 Node dump_value(const Type& type, const std::string& value) {
   if (value.empty() && !type.special.empty()) return Node::scalar(std::string(type.special));
   return Node::scalar(value, !safe_plain(value));
 }
 
-// The value itself is not for dumps: `show` puts in the reference, the hash knows only that it is set.
-Node dump_value(const Type&, const Secret&) { return Node::scalar("<redacted>", true); }
+// The value itself is not for dumps: `show` puts in the reference, the hash knows only that it is
+// set.
+Node dump_value(const Type&, const Secret&) {
+  return Node::scalar("<redacted>", true);
+}
 
-Node dump_value(const Type&, const Endpoint& value) { return Node::scalar(value.url, !safe_plain(value.url)); }
+Node dump_value(const Type&, const Endpoint& value) {
+  return Node::scalar(value.url, !safe_plain(value.url));
+}
 Node dump_value(const Type&, const ListenAddress& value) {
   return Node::scalar(value.text, !safe_plain(value.text));
 }

@@ -1,5 +1,6 @@
-// Binds a declared key to a member of a struct: what the member's type looks like in YAML, how it is read
-// and written back. `field<&Timeouts::connect>("connect", ...)` is all that a declaration says.
+// Binds a declared key to a member of a struct: what the member's type looks like in YAML, how it
+// is read and written back. `field<&Timeouts::connect>("connect", ...)` is all that a declaration
+// says.
 #pragma once
 
 #include <concepts>
@@ -9,22 +10,29 @@
 #include <type_traits>
 #include <vector>
 
-#include "config/decoder.h"
 #include "config/declaration.h"
+#include "config/decoder.h"
 
 namespace outrigger::config {
 
 // ---- reading and writing of plain values; false after a report ----
 
-bool decode_value(Decoder& decoder, const Field& field, const Type& type, const Node& node, Duration& out);
-bool decode_value(Decoder& decoder, const Field& field, const Type& type, const Node& node, bool& out);
-bool decode_value(Decoder& decoder, const Field& field, const Type& type, const Node& node, std::string& out);
-bool decode_value(Decoder& decoder, const Field& field, const Type& type, const Node& node, Secret& out);
-bool decode_value(Decoder& decoder, const Field& field, const Type& type, const Node& node, Endpoint& out);
-bool decode_value(Decoder& decoder, const Field& field, const Type& type, const Node& node, ListenAddress& out);
+bool decode_value(Decoder& decoder, const Field& field, const Type& type, const Node& node,
+                  Duration& out);
+bool decode_value(Decoder& decoder, const Field& field, const Type& type, const Node& node,
+                  bool& out);
+bool decode_value(Decoder& decoder, const Field& field, const Type& type, const Node& node,
+                  std::string& out);
+bool decode_value(Decoder& decoder, const Field& field, const Type& type, const Node& node,
+                  Secret& out);
+bool decode_value(Decoder& decoder, const Field& field, const Type& type, const Node& node,
+                  Endpoint& out);
+bool decode_value(Decoder& decoder, const Field& field, const Type& type, const Node& node,
+                  ListenAddress& out);
 bool decode_size(Decoder& decoder, const Field& field, const Node& node, ByteCount& out);
 bool decode_integer(Decoder& decoder, const Field& field, const Node& node, std::uint64_t& out);
-bool decode_word(Decoder& decoder, const Field& field, const Type& type, const Node& node, std::size_t& out);
+bool decode_word(Decoder& decoder, const Field& field, const Type& type, const Node& node,
+                 std::size_t& out);
 
 Node dump_value(const Type& type, Duration value);
 Node dump_value(const Type& type, bool value);
@@ -69,16 +77,26 @@ concept Number = std::integral<T> && !std::same_as<T, bool>;
 template <class T, Type::Kind K>
 consteval Type::Kind kind_of() {
   using Kind = Type::Kind;
-  if constexpr (std::same_as<T, Duration>) return Kind::kDuration;
-  else if constexpr (std::same_as<T, ByteCount>) return Kind::kSize;
-  else if constexpr (std::same_as<T, bool>) return Kind::kBoolean;
-  else if constexpr (Number<T>) return Kind::kInteger;
-  else if constexpr (std::is_enum_v<T>) return Kind::kWord;
-  else if constexpr (std::same_as<T, std::string>) return K;
-  else if constexpr (std::same_as<T, Secret>) return Kind::kSecret;
-  else if constexpr (std::same_as<T, Endpoint>) return Kind::kUrl;
-  else if constexpr (std::same_as<T, ListenAddress>) return Kind::kListen;
-  else return Kind::kBlock;
+  if constexpr (std::same_as<T, Duration>)
+    return Kind::kDuration;
+  else if constexpr (std::same_as<T, ByteCount>)
+    return Kind::kSize;
+  else if constexpr (std::same_as<T, bool>)
+    return Kind::kBoolean;
+  else if constexpr (Number<T>)
+    return Kind::kInteger;
+  else if constexpr (std::is_enum_v<T>)
+    return Kind::kWord;
+  else if constexpr (std::same_as<T, std::string>)
+    return K;
+  else if constexpr (std::same_as<T, Secret>)
+    return Kind::kSecret;
+  else if constexpr (std::same_as<T, Endpoint>)
+    return Kind::kUrl;
+  else if constexpr (std::same_as<T, ListenAddress>)
+    return Kind::kListen;
+  else
+    return Kind::kBlock;
 }
 
 template <class T, Type::Kind K>
@@ -106,14 +124,16 @@ struct TypeOf<std::vector<T>, K> {
 };
 
 inline bool is_special(const Field& field, const Node& node) {
-  return !field.type.special.empty() && node.is_scalar() && !node.quoted && node.text == field.type.special;
+  return !field.type.special.empty() && node.is_scalar() && !node.quoted &&
+         node.text == field.type.special;
 }
 
 // What `show` may print of a secret: a variable or a file, never the secret.
 std::string reference_of(const Type& type, const Node& node);
 
 template <class T>
-bool decode_member(Decoder& decoder, const Field& field, const Type& type, const Node& node, T& out) {
+bool decode_member(Decoder& decoder, const Field& field, const Type& type, const Node& node,
+                   T& out) {
   if constexpr (IsOptional<T>::value) {
     if (is_special(field, node)) {
       out.reset();
@@ -128,7 +148,8 @@ bool decode_member(Decoder& decoder, const Field& field, const Type& type, const
     T items;
     const auto add = [&](const Node& item) {
       typename T::value_type value{};
-      if (decode_member(decoder, field, *type.element, item, value)) items.push_back(std::move(value));
+      if (decode_member(decoder, field, *type.element, item, value))
+        items.push_back(std::move(value));
     };
     if (!node.is_list()) add(node);
     for (std::size_t i = 0; node.is_list() && i < node.members.size(); ++i) {
@@ -192,14 +213,18 @@ struct MemberOf<T S::*> {
 
 // The field of `Member`; K tells what kind of text its strings are.
 template <auto Member, Type::Kind K = Type::Kind::kText>
-consteval Field field(std::string_view key, std::string_view description, std::string_view example = {},
-                      Bounds bounds = {}) {
+consteval Field field(std::string_view key, std::string_view description,
+                      std::string_view example = {}, Bounds bounds = {}) {
   using Struct = typename MemberOf<decltype(Member)>::Struct;
   using Value = typename MemberOf<decltype(Member)>::Value;
-  Field made{.key = key, .type = kTypeOf<Value, K>, .description = description, .example = example,
+  Field made{.key = key,
+             .type = kTypeOf<Value, K>,
+             .description = description,
+             .example = example,
              .bounds = bounds};
   made.decode = [](Decoder& decoder, const Field& self, const Node& node, void* object) {
-    if (!decode_member(decoder, self, self.type, node, static_cast<Struct*>(object)->*Member)) return;
+    if (!decode_member(decoder, self, self.type, node, static_cast<Struct*>(object)->*Member))
+      return;
     decoder.remember(node, reference_of(self.type, node));
   };
   made.dump = [](const Field& self, const void* object) {

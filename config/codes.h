@@ -1,4 +1,5 @@
-// The table of configuration codes: one row gives the diagnostics, `outrigger explain` and the docs.
+// The table of configuration codes: one row gives the diagnostics, `outrigger explain` and the
+// docs.
 #pragma once
 
 #include <cstdint>

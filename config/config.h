@@ -1,5 +1,5 @@
-// The configuration as data: what the loader makes of one file, after defaults, profiles and routes are
-// merged. Immutable once loaded and shared by all workers (DESIGN 4, 5). Pure: no I/O here.
+// The configuration as data: what the loader makes of one file, after defaults, profiles and routes
+// are merged. Immutable once loaded and shared by all workers (DESIGN 4, 5). Pure: no I/O here.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,8 @@ namespace outrigger::config {
 
 using ByteCount = std::uint64_t;
 
-// Where a value was written, for explain and for messages; line and column are 1-based, 0 = built in.
+// Where a value was written, for explain and for messages; line and column are 1-based, 0 = built
+// in.
 struct Position {
   std::string file;
   int line = 0;
@@ -31,7 +32,7 @@ struct Timeouts {
   std::optional<Duration> tls = 5s;
   std::optional<Duration> headers = 10min;  // request fully sent to response head
   std::optional<Duration> gap = 5min;       // between bytes of a body, either direction
-  std::optional<Duration> total;            // never applied to streams (text/event-stream, gRPC, upgrades)
+  std::optional<Duration> total;  // never applied to streams (text/event-stream, gRPC, upgrades)
 };
 
 enum class ErrorFormat : std::uint8_t { kOpenai, kAnthropic, kProblem };
@@ -42,7 +43,7 @@ struct Policies {
   Timeouts timeouts;
   ErrorFormat error_format = ErrorFormat::kProblem;
   DecisionHeaders headers = DecisionHeaders::kStandard;
-  std::optional<ByteCount> max_request_body;   // absent: unlimited
+  std::optional<ByteCount> max_request_body;  // absent: unlimited
 };
 
 struct RouteMatch {
@@ -59,30 +60,34 @@ struct Route {
 
 // ---- upstreams ----
 
-enum class Protocol : std::uint8_t { kAuto, kHttp1, kHttp2 };  // auto: ALPN on TLS, HTTP/1.1 on plain
+enum class Protocol : std::uint8_t {
+  kAuto,
+  kHttp1,
+  kHttp2
+};  // auto: ALPN on TLS, HTTP/1.1 on plain
 
 struct Endpoint {
-  std::string url;     // as written
+  std::string url;  // as written
   bool tls = true;
-  std::string host;    // canonical: lower case, no brackets
+  std::string host;  // canonical: lower case, no brackets
   std::uint16_t port = 443;
   std::string base_path;  // "" or "/v1": no trailing slash
   bool operator==(const Endpoint&) const = default;
 };
 
 struct UpstreamTls {
-  std::string ca_file;         // empty: the system store
+  std::string ca_file;                     // empty: the system store
   std::string certificate_file, key_file;  // mTLS; both or none
-  std::string server_name;     // empty: the endpoint's host
+  std::string server_name;                 // empty: the endpoint's host
   bool unsafe_skip_verification = false;
   bool operator==(const UpstreamTls&) const = default;
 };
 
 struct PoolLimits {
-  std::uint32_t connections = 1024;        // per endpoint and worker
+  std::uint32_t connections = 1024;            // per endpoint and worker
   std::uint32_t streams_per_connection = 100;  // h2
-  std::uint32_t waiting = 1024;            // requests queued for a connection
-  Duration idle = 60s;                     // an idle pooled connection is closed after this
+  std::uint32_t waiting = 1024;                // requests queued for a connection
+  Duration idle = 60s;                         // an idle pooled connection is closed after this
   bool operator==(const PoolLimits&) const = default;
 };
 
@@ -110,28 +115,29 @@ struct Health {
 
 struct Upstream {
   std::string name;
-  std::string profile;                  // `use:`
-  std::string path_prefix;              // base URL mode; default "/<name>"; "" takes every other path
-  // Forward mode: absolute-form and CONNECT authorities routed here, "host" or "host:port", besides the
-  // endpoints' own.
+  std::string profile;      // the built-in profile under `use:`; empty: none
+  std::string path_prefix;  // base URL mode; default "/<name>"; "" takes every other path
+  // Forward mode: absolute-form and CONNECT authorities routed here, "host" or "host:port", besides
+  // the endpoints' own.
   std::vector<std::string> hosts;
-  std::vector<Endpoint> endpoints;      // at least one; all share one base_path
+  std::vector<Endpoint> endpoints;  // at least one; all share one base_path
   Protocol protocol = Protocol::kAuto;
   UpstreamTls tls;
   PoolLimits pool;
   Health health;
-  std::string expected_version;         // "/v1": a request path must begin with it once; "" = no check
-  std::vector<std::string> version_tokens;  // path segments that look like a version, for the doubled check
-  Policies policies;                    // the upstream's own level
-  std::vector<Route> routes;            // tried in order; then the default
+  std::string expected_version;  // "/v1": a request path must begin with it once; "" = no check
+  std::vector<std::string>
+      version_tokens;         // path segments that look like a version, for the doubled check
+  Policies policies;          // the upstream's own level
+  std::vector<Route> routes;  // tried in order; then the default
   Position position;
 };
 
 // ---- server ----
 
 struct ListenAddress {
-  std::string text;  // as written: "127.0.0.1:4170", "[::1]:4170", "unix:/run/x"
-  std::string host;  // an IP address without brackets, or the path of a Unix socket
+  std::string text;        // as written: "127.0.0.1:4170", "[::1]:4170", "unix:/run/x"
+  std::string host;        // an IP address without brackets, or the path of a Unix socket
   std::uint16_t port = 0;  // 0: the system chooses; of no meaning for a Unix socket
 };
 
@@ -144,28 +150,28 @@ struct ServerLimits {
   ByteCount head_bytes = 64 * 1024;
   ByteCount field_bytes = 16 * 1024;
   std::uint32_t fields = 100;
-  std::uint32_t connections = 20000;         // whole process
+  std::uint32_t connections = 20000;  // whole process
   std::uint32_t connections_per_client = 10000;
   std::uint32_t streams_per_connection = 100;  // h2
-  Duration head_time = 10s;                  // absolute, from the first byte
+  Duration head_time = 10s;                    // absolute, from the first byte
   Duration tls_time = 5s;
-  Duration first_request_idle = 10s;         // before the first byte
+  Duration first_request_idle = 10s;  // before the first byte
   Duration keep_alive_idle = 60s;
-  ByteCount body_rate_bytes = 512;           // minimum per second, over body_rate_window
+  ByteCount body_rate_bytes = 512;  // minimum per second, over body_rate_window
   Duration body_rate_window = 30s;
-  Duration write_stall = 60s;                // a client that takes no byte for so long is gone
+  Duration write_stall = 60s;  // a client that takes no byte for so long is gone
 };
 
 struct Forward {
-  bool enabled = false;                      // CONNECT and absolute-form to hosts without an upstream
-  std::vector<std::string> allow_hosts;      // exact, or ".example.com" for sub-domains
-  std::vector<std::string> allow_cidrs;      // private destinations allowed by name of network
+  bool enabled = false;                  // CONNECT and absolute-form to hosts without an upstream
+  std::vector<std::string> allow_hosts;  // exact, or ".example.com" for sub-domains
+  std::vector<std::string> allow_cidrs;  // private destinations allowed by name of network
   std::vector<std::uint16_t> ports = {443, 80};
 };
 
 struct Drain {
-  Duration announce = 2s;   // readiness fails, still accepting
-  Duration streams = 10min; // then running exchanges may finish for so long
+  Duration announce = 2s;    // readiness fails, still accepting
+  Duration streams = 10min;  // then running exchanges may finish for so long
 };
 
 enum class LogFormat : std::uint8_t { kAuto, kJson, kText };  // auto: text on a terminal
@@ -179,14 +185,14 @@ struct Server {
   std::vector<ListenAddress> listen = {{"127.0.0.1:4170", "127.0.0.1", 4170}};
   ListenAddress admin = {"127.0.0.1:4172", "127.0.0.1", 4172};
   ListenAddress health = {"127.0.0.1:4173", "127.0.0.1", 4173};
-  std::optional<ServerTls> tls;         // set: the proxy port speaks TLS
-  std::uint32_t workers = 0;            // 0: one a core
+  std::optional<ServerTls> tls;  // set: the proxy port speaks TLS
+  std::uint32_t workers = 0;     // 0: one a core
   Drain drain;
   ServerLimits limits;
   Forward forward;
   AccessLog access_log;
   LogFormat log_format = LogFormat::kAuto;
-  bool watch = true;                    // reload when the file changes
+  bool watch = true;  // reload when the file changes
   std::uint32_t max_series = 10000;
 };
 
@@ -198,9 +204,9 @@ struct Store {
 struct Config {
   Server server;
   Store store;
-  std::vector<Upstream> upstreams;      // in file order, or the built-in providers
-  std::string source;                   // file name, or "<built-in>"
-  std::string hash;                     // 8 hex digits of the merged content
+  std::vector<Upstream> upstreams;  // in file order, or the built-in providers
+  std::string source;               // file name, or "<built-in>"
+  std::string hash;                 // 8 hex digits of the merged content
 };
 
 using Snapshot = std::shared_ptr<const Config>;

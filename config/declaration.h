@@ -1,5 +1,5 @@
-// The declarations of all configuration keys: one table per block. The decoder, `show`, the JSON Schema and
-// the reference page all read these, so that they cannot differ. Static data, immutable.
+// The declarations of all configuration keys: one table per block. The decoder, `show`, the JSON
+// Schema and the reference page all read these, so that they cannot differ. Static data, immutable.
 #pragma once
 
 #include <cstdint>
@@ -18,16 +18,32 @@ struct Block;
 // What a value looks like.
 struct Type {
   enum class Kind : std::uint8_t {
-    kDuration, kSize, kInteger, kBoolean, kWord, kText, kSecret, kUrl, kListen, kHost, kAuthority, kHosts, kPath, kNetwork,
-    kMethod, kTarget, kFile, kName,
+    kDuration,
+    kSize,
+    kInteger,
+    kBoolean,
+    kWord,
+    kText,
+    kSecret,
+    kUrl,
+    kListen,
+    kHost,
+    kAuthority,
+    kHosts,
+    kPath,
+    kNetwork,
+    kMethod,
+    kTarget,
+    kFile,
+    kName,
     // kAuthority: a host, perhaps with a port; kHosts: a host, or ".example.com" for all below it
     kBlock,  // `block` declares its keys
     kList,   // of `element`; a single value is a list of one
     kNamed,  // a map from names to `element`
   };
   Kind kind = Kind::kText;
-  std::string_view special = {};                // one word that also is legal: "none", "auto"
-  std::span<const std::string_view> words = {}; // of kWord
+  std::string_view special = {};                 // one word that also is legal: "none", "auto"
+  std::span<const std::string_view> words = {};  // of kWord
   const Block& (*block)() = nullptr;
   const Type* element = nullptr;
 };
@@ -46,21 +62,22 @@ struct Field {
   std::string_view example = {};  // a value in YAML that loads
   Bounds bounds = {};
   std::string_view since = "0.1";
-  // Writes the value into the object; reports what is wrong and leaves the object as it was. Null: the
-  // loader itself decodes the key.
+  // Writes the value into the object; reports what is wrong and leaves the object as it was. Null:
+  // the loader itself decodes the key.
   void (*decode)(Decoder& decoder, const Field& field, const Node& node, void* object) = nullptr;
   // The value as YAML; nothing when there is nothing to write.
   std::optional<Node> (*dump)(const Field& field, const void* object) = nullptr;
 };
 
-// Fields of one struct. A block may have several groups: its own keys and those it shares with others.
+// Fields of one struct. A block may have several groups: its own keys and those it shares with
+// others.
 struct Group {
   std::span<const Field> fields;
   void* (*object)(void* owner) = nullptr;  // from the block's object to the group's; null: the same
 };
 
 struct Block {
-  std::string_view name;   // in messages and as the heading of the reference: "upstreams.<name>"
+  std::string_view name;  // in messages and as the heading of the reference: "upstreams.<name>"
   std::string_view description;
   std::span<const Group> groups;
   const void* (*defaults)() = nullptr;  // a default object, for the reference
@@ -79,8 +96,9 @@ void for_each_field(const Block& block, void* owner, Visit&& visit) {
 template <class Visit>
 void for_each_field(const Block& block, const void* owner, Visit&& visit) {
   // The accessors only add an offset; nothing is written through the result.
-  for_each_field(block, const_cast<void*>(owner),
-                 [&](const Field& field, void* object) { visit(field, static_cast<const void*>(object)); });
+  for_each_field(block, const_cast<void*>(owner), [&](const Field& field, void* object) {
+    visit(field, static_cast<const void*>(object));
+  });
 }
 
 // ---- the blocks ----
@@ -89,7 +107,7 @@ const Block& root_block();      // bound to Config
 const Block& defaults_block();  // this and the next two bound to Upstream
 const Block& profile_block();
 const Block& upstream_block();
-const Block& route_block();     // bound to Route
+const Block& route_block();  // bound to Route
 
 // All blocks in the order of the reference, each once.
 std::span<const Block* const> all_blocks();

@@ -13,7 +13,9 @@ constexpr Type kUpstreamType{.kind = Kind::kBlock, .block = upstream_block};
 constexpr Type kProfilesType{.kind = Kind::kNamed, .element = &kProfileType};
 constexpr Type kUpstreamsType{.kind = Kind::kNamed, .element = &kUpstreamType};
 
-std::optional<Node> dump_version(const Field&, const void*) { return Node::scalar("1"); }
+std::optional<Node> dump_version(const Field&, const void*) {
+  return Node::scalar("1");
+}
 
 std::optional<Node> dump_upstreams(const Field& self, const void* object) {
   Node named = Node::map();
@@ -25,21 +27,28 @@ std::optional<Node> dump_upstreams(const Field& self, const void* object) {
 
 // `defaults` and `profiles` have no dump: they are merged into the upstreams.
 constexpr std::array kRootFields = {
-    Field{.key = "version", .type = {.kind = Kind::kInteger},
-          .description = "The version of this format. Required.", .example = "1",
-          .bounds = {.min = 1, .max = 1}, .dump = dump_version},
+    Field{.key = "version",
+          .type = {.kind = Kind::kInteger},
+          .description = "The version of this format. Required.",
+          .example = "1",
+          .bounds = {.min = 1, .max = 1},
+          .dump = dump_version},
     field<&Config::server>("server", "The process itself: where it listens and what it bears.",
                            "{listen: 127.0.0.1:4170}"),
     field<&Config::store>("store", "Data on disk.", "{path: /var/lib/outrigger}"),
-    Field{.key = "defaults", .type = {.kind = Kind::kBlock, .block = defaults_block},
+    Field{.key = "defaults",
+          .type = {.kind = Kind::kBlock, .block = defaults_block},
           .description = "What holds for all upstreams, unless a profile or they say otherwise.",
           .example = "{pool: {idle: 30s}}"},
-    Field{.key = "profiles", .type = kProfilesType,
+    Field{.key = "profiles",
+          .type = kProfilesType,
           .description = "Named sets of values that upstreams and other profiles `use`.",
           .example = "{internal: {timeouts: {headers: 5s}}}"},
-    Field{.key = "upstreams", .type = kUpstreamsType,
+    Field{.key = "upstreams",
+          .type = kUpstreamsType,
           .description = "The services. If absent, every known provider is served under its name.",
-          .example = "{openai: {use: openai}}", .dump = dump_upstreams},
+          .example = "{openai: {use: openai}}",
+          .dump = dump_upstreams},
 };
 constexpr std::array kRootGroups = {Group{kRootFields}};
 
@@ -83,31 +92,65 @@ constexpr std::array kReserved = {
 };
 
 constexpr std::array kSynonyms = {
-    Synonym{"base_url", "url"},       Synonym{"address", "url"},   Synonym{"target", "url"},
-    Synonym{"urls", "endpoints"},     Synonym{"hosts", "host"},    Synonym{"methods", "method"},
-    Synonym{"profile", "use"},        Synonym{"extends", "use"},   Synonym{"bind", "listen"},
-    Synonym{"port", "listen"},        Synonym{"threads", "workers"}, Synonym{"ca", "ca_file"},
-    Synonym{"certificate", "certificate_file"}, Synonym{"cert", "certificate_file"},
-    Synonym{"cert_file", "certificate_file"},   Synonym{"key", "key_file"}, Synonym{"sni", "server_name"},
-    Synonym{"insecure", "unsafe_skip_verification"}, Synonym{"prefix", "path"},
-    Synonym{"services", "upstreams"}, Synonym{"backends", "upstreams"}, Synonym{"providers", "upstreams"},
+    Synonym{"base_url", "url"},
+    Synonym{"address", "url"},
+    Synonym{"target", "url"},
+    Synonym{"urls", "endpoints"},
+    Synonym{"hosts", "host"},
+    Synonym{"methods", "method"},
+    Synonym{"profile", "use"},
+    Synonym{"extends", "use"},
+    Synonym{"bind", "listen"},
+    Synonym{"port", "listen"},
+    Synonym{"threads", "workers"},
+    Synonym{"ca", "ca_file"},
+    Synonym{"certificate", "certificate_file"},
+    Synonym{"cert", "certificate_file"},
+    Synonym{"cert_file", "certificate_file"},
+    Synonym{"key", "key_file"},
+    Synonym{"sni", "server_name"},
+    Synonym{"insecure", "unsafe_skip_verification"},
+    Synonym{"prefix", "path"},
+    Synonym{"services", "upstreams"},
+    Synonym{"backends", "upstreams"},
+    Synonym{"providers", "upstreams"},
 };
 
 }  // namespace
 
-const Block& root_block() { return kRoot; }
+const Block& root_block() {
+  return kRoot;
+}
 
 std::span<const Block* const> all_blocks() {
-  static const std::array kAll = {
-      &root_block(),         &block_of<Server>(),       &block_of<ServerTls>(),    &block_of<ServerLimits>(),
-      &block_of<Forward>(),  &block_of<Drain>(),        &block_of<AccessLog>(),    &block_of<Store>(),
-      &defaults_block(),     &profile_block(),          &upstream_block(),         &upstream_match_block(),
-      &route_block(),        &block_of<RouteMatch>(),   &block_of<Timeouts>(),     &block_of<UpstreamTls>(),
-      &block_of<PoolLimits>(), &block_of<Health>(),     &block_of<ActiveHealth>(), &block_of<PassiveHealth>()};
+  static const std::array kAll = {&root_block(),
+                                  &block_of<Server>(),
+                                  &block_of<ServerTls>(),
+                                  &block_of<ServerLimits>(),
+                                  &block_of<Forward>(),
+                                  &block_of<Drain>(),
+                                  &block_of<AccessLog>(),
+                                  &block_of<Store>(),
+                                  &defaults_block(),
+                                  &profile_block(),
+                                  &upstream_block(),
+                                  &upstream_match_block(),
+                                  &route_block(),
+                                  &block_of<RouteMatch>(),
+                                  &block_of<Timeouts>(),
+                                  &block_of<UpstreamTls>(),
+                                  &block_of<PoolLimits>(),
+                                  &block_of<Health>(),
+                                  &block_of<ActiveHealth>(),
+                                  &block_of<PassiveHealth>()};
   return kAll;
 }
 
-std::span<const ReservedKey> reserved_keys() { return kReserved; }
-std::span<const Synonym> synonyms() { return kSynonyms; }
+std::span<const ReservedKey> reserved_keys() {
+  return kReserved;
+}
+std::span<const Synonym> synonyms() {
+  return kSynonyms;
+}
 
 }  // namespace outrigger::config

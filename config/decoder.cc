@@ -67,7 +67,9 @@ Decoder::Scope::Scope(Decoder& decoder, std::string_view key)
   decoder_.path_ += key;
 }
 
-Decoder::Scope::~Scope() { decoder_.path_.resize(before_); }
+Decoder::Scope::~Scope() {
+  decoder_.path_.resize(before_);
+}
 
 void Decoder::block(const Block& declared, const Node& node, void* object) {
   if (!node.is_map()) {
@@ -86,7 +88,8 @@ void Decoder::block(const Block& declared, const Node& node, void* object) {
     if (member == nullptr) return;
     const Scope scope(*this, field.key);
     if (member->value.kind == Node::Kind::kNull) {
-      reporter_.error(Code::kMissingKey, member->key_place, fmt::format("`{}` has no value", field.key),
+      reporter_.error(Code::kMissingKey, member->key_place,
+                      fmt::format("`{}` has no value", field.key),
                       {fmt::format("write {}, or remove the key", describe(field.type)),
                        characters(member->key)});
       return;
@@ -129,7 +132,8 @@ std::optional<std::string> Decoder::secret(const Node& node) {
     const std::string path = value.substr(kFile.size());
     auto content = environment_.read_file(path);
     if (!content) {
-      error(Code::kSecretFile, node, fmt::format("cannot read the secret in {}: {}", path, content.error().detail));
+      error(Code::kSecretFile, node,
+            fmt::format("cannot read the secret in {}: {}", path, content.error().detail));
       return std::nullopt;
     }
     value = std::move(*content);
@@ -151,27 +155,48 @@ std::string describe(const Type& type) {
   using Kind = Type::Kind;
   const auto base = [&]() -> std::string {
     switch (type.kind) {
-      case Kind::kDuration: return "a duration";
-      case Kind::kSize: return "a size";
-      case Kind::kInteger: return "a whole number";
-      case Kind::kBoolean: return "true or false";
-      case Kind::kWord: return fmt::format("one of {}", fmt::join(type.words, ", "));
-      case Kind::kText: return "a text";
-      case Kind::kSecret: return "a secret";
-      case Kind::kUrl: return "a URL";
-      case Kind::kListen: return "an address and port";
-      case Kind::kHost: return "a host name";
-      case Kind::kAuthority: return "a host name";
-      case Kind::kHosts: return "a host name, or .name for all below it";
-      case Kind::kPath: return "a path";
-      case Kind::kNetwork: return "a network";
-      case Kind::kMethod: return "a method";
-      case Kind::kTarget: return "a path";
-      case Kind::kFile: return "a file";
-      case Kind::kName: return "a name";
-      case Kind::kBlock: return "a block";
-      case Kind::kList: return fmt::format("{} or a list of them", describe(*type.element));
-      case Kind::kNamed: return "a block of named blocks";
+      case Kind::kDuration:
+        return "a duration";
+      case Kind::kSize:
+        return "a size";
+      case Kind::kInteger:
+        return "a whole number";
+      case Kind::kBoolean:
+        return "true or false";
+      case Kind::kWord:
+        return fmt::format("one of {}", fmt::join(type.words, ", "));
+      case Kind::kText:
+        return "a text";
+      case Kind::kSecret:
+        return "a secret";
+      case Kind::kUrl:
+        return "a URL";
+      case Kind::kListen:
+        return "an address and port";
+      case Kind::kHost:
+        return "a host name";
+      case Kind::kAuthority:
+        return "a host name";
+      case Kind::kHosts:
+        return "a host name, or .name for all below it";
+      case Kind::kPath:
+        return "a path";
+      case Kind::kNetwork:
+        return "a network";
+      case Kind::kMethod:
+        return "a method";
+      case Kind::kTarget:
+        return "a path";
+      case Kind::kFile:
+        return "a file";
+      case Kind::kName:
+        return "a name";
+      case Kind::kBlock:
+        return "a block";
+      case Kind::kList:
+        return fmt::format("{} or a list of them", describe(*type.element));
+      case Kind::kNamed:
+        return "a block of named blocks";
     }
     return {};
   };

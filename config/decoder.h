@@ -1,6 +1,7 @@
-// Decodes a tree into a bound object by the declarations: unknown keys are refused with a suggestion, every
-// value is checked, and the origin of each is kept. Several layers may be decoded into one object: what a
-// later layer writes wins, what it does not name stays (DESIGN 4: maps merge, lists replace).
+// Decodes a tree into a bound object by the declarations: unknown keys are refused with a
+// suggestion, every value is checked, and the origin of each is kept. Several layers may be decoded
+// into one object: what a later layer writes wins, what it does not name stays (DESIGN 4: maps
+// merge, lists replace).
 #pragma once
 
 #include <map>

@@ -50,7 +50,8 @@ std::string snippet(const Diagnostic& d, const Palette& colour, std::string_view
   text += fmt::format("{}{:>{}} |{} {}\n", colour.dim, d.position.line, digits, colour.reset, line);
   // A masked or cut line is shorter than the original: the caret stays at its end.
   const std::size_t end = columns_of(line);
-  const std::size_t begin = std::min(static_cast<std::size_t>(std::max(1, d.position.column)) - 1, end);
+  const std::size_t begin =
+      std::min(static_cast<std::size_t>(std::max(1, d.position.column)) - 1, end);
   const std::size_t width = std::clamp<std::size_t>(end - begin, 1, d.width);
   text += fmt::format("{}{:>{}} |{} {}{}{}{}", colour.dim, "", digits, colour.reset,
                       std::string(begin, ' '), accent, std::string(width, '^'), colour.reset);
@@ -68,9 +69,9 @@ std::string render(const Diagnostic& d, bool colour) {
   const Palette& palette = colour ? kColours : kPlain;
   const bool error = d.severity == Severity::kError;
   const std::string_view accent = error ? palette.red : palette.yellow;
-  std::string text = fmt::format("{}{}{}{}{} {}:{} {}\n", palette.bold, place(d.position), accent,
-                                 error ? "error" : "warning", palette.reset, d.code, palette.reset,
-                                 d.message);
+  std::string text =
+      fmt::format("{}{}{}{}{} {}:{} {}\n", palette.bold, place(d.position), accent,
+                  error ? "error" : "warning", palette.reset, d.code, palette.reset, d.message);
   if (d.position.line > 0 && !d.source_line.empty()) return text + snippet(d, palette, accent);
   if (!d.hint.empty()) text += fmt::format("      {}\n", d.hint);
   return text;
@@ -100,8 +101,8 @@ std::string render_json(const std::vector<Diagnostic>& diagnostics) {
 }
 
 std::string summary(const std::vector<Diagnostic>& diagnostics) {
-  const auto errors = static_cast<std::size_t>(std::ranges::count(
-      diagnostics, Severity::kError, &Diagnostic::severity));
+  const auto errors = static_cast<std::size_t>(
+      std::ranges::count(diagnostics, Severity::kError, &Diagnostic::severity));
   const std::size_t warnings = diagnostics.size() - errors;
   std::string text;
   if (errors > 0) text = count(errors, "error");

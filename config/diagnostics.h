@@ -1,5 +1,5 @@
-// What the loader has to say about a configuration: errors and warnings with their place, in the display
-// of operability 3.6. Pure values; a source line shown here never holds a secret.
+// What the loader has to say about a configuration: errors and warnings with their place, in the
+// display of operability 3.6. Pure values; a source line shown here never holds a secret.
 #pragma once
 
 #include <cstddef>
@@ -24,11 +24,12 @@ struct Diagnostic {
   std::string previous_line;  // the line before it, for context; empty at line 1
 };
 
-// "file:line:column: error OUT-1nn: message", the source line with a caret display, and the hint. Ends
-// with a newline. `colour` adds ANSI sequences for a terminal.
+// "file:line:column: error OUT-1nn: message", the source line with a caret display, and the hint.
+// Ends with a newline. `colour` adds ANSI sequences for a terminal.
 std::string render(const Diagnostic& diagnostic, bool colour);
 
-// All diagnostics and their summary line, as `outrigger check` prints them. Empty for no diagnostics.
+// All diagnostics and their summary line, as `outrigger check` prints them. Empty for no
+// diagnostics.
 std::string render(const std::vector<Diagnostic>& diagnostics, bool colour);
 
 // An array of {severity, code, message, file, line, column, width, hint}, for editors and CI.

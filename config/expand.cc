@@ -61,8 +61,8 @@ void Expander::scalar(Node& node) {
     done = end + 1;
   }
   result += text.substr(done);
-  // A text with `$${` only is a text: quotes keep their meaning. A variable's value counts as plain, so
-  // that `workers: "${N}"` is a number.
+  // A text with `$${` only is a text: quotes keep their meaning. A variable's value counts as
+  // plain, so that `workers: "${N}"` is a number.
   if (has_variable) {
     node.written = node.text;
     node.quoted = false;
@@ -74,11 +74,13 @@ std::optional<std::string> Expander::value(const Node& node, std::string_view re
   const std::size_t separator = reference.find(":-");
   const std::string name(reference.substr(0, separator));
   if (!valid_name(name)) {
-    reporter_.error(Code::kVariable, node, fmt::format("\"{}\" is not the name of a variable", name),
+    reporter_.error(Code::kVariable, node,
+                    fmt::format("\"{}\" is not the name of a variable", name),
                     "write ${NAME} or ${NAME:-default}, or $${ for a plain ${");
     return std::nullopt;
   }
-  std::optional<std::string> found = environment_.variable ? environment_.variable(name) : std::nullopt;
+  std::optional<std::string> found =
+      environment_.variable ? environment_.variable(name) : std::nullopt;
   // As in a shell, `:-` also stands in for an empty variable.
   if (separator != std::string_view::npos && (!found || found->empty())) {
     return std::string(reference.substr(separator + 2));

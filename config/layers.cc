@@ -21,15 +21,29 @@ const Node* map_at(const Node& root, std::string_view key) {
 }  // namespace
 
 Layers::Layers(const Node& root, Reporter& reporter)
-    : reporter_(reporter), defaults_(map_at(root, "defaults")), profiles_(map_at(root, "profiles")) {}
+    : reporter_(reporter),
+      defaults_(map_at(root, "defaults")),
+      profiles_(map_at(root, "profiles")) {}
 
 const std::vector<Member>& Layers::own_profiles() const noexcept {
   static const std::vector<Member> kNone;
   return profiles_ == nullptr ? kNone : profiles_->members;
 }
 
+std::string Layers::built_in_under(std::string profile) const {
+  for (std::size_t depth = 0; depth < kMaxProfiles; ++depth) {
+    if (find_built_in_profile(profile) != nullptr) return profile;
+    const Member* own = profiles_ == nullptr ? nullptr : profiles_->find(profile);
+    const Member* parent = own == nullptr ? nullptr : own->value.find("use");
+    if (parent == nullptr) break;
+    profile = parent->value.text;
+  }
+  return {};
+}
+
 bool Layers::knows(const std::string& profile) const {
-  return find_built_in_profile(profile) != nullptr || (profiles_ != nullptr && profiles_->find(profile) != nullptr);
+  return find_built_in_profile(profile) != nullptr ||
+         (profiles_ != nullptr && profiles_->find(profile) != nullptr);
 }
 
 const Node* Layers::find(const std::string& name) {
@@ -42,7 +56,8 @@ const Node* Layers::parse_built_in(const std::string& name) {
   const auto known = built_in_.find(name);
   if (known != built_in_.end()) return &known->second;
   const BuiltInProfile* profile = find_built_in_profile(name);
-  const Source& source = sources_.emplace_back(fmt::format("<profile {}>", name), std::string(profile->text));
+  const Source& source =
+      sources_.emplace_back(fmt::format("<profile {}>", name), std::string(profile->text));
   auto node = read_yaml(source, reporter_);
   return &built_in_.emplace(name, node ? std::move(*node) : Node::map()).first->second;
 }
@@ -59,11 +74,13 @@ std::vector<const Node*> Layers::profiles_of(const Node& use) {
     used_.insert(next->text);
     if (std::ranges::find(chain, profile) != chain.end()) {
       reporter_.error(Code::kProfileCycle, *next,
-                      fmt::format("profile {} uses itself in the end", next->quote()), "remove one `use`");
+                      fmt::format("profile {} uses itself in the end", next->quote()),
+                      "remove one `use`");
       break;
     }
     if (chain.size() == kMaxProfiles) {
-      reporter_.error(Code::kBounds, *next, fmt::format("more than {} profiles build on each other", kMaxProfiles));
+      reporter_.error(Code::kBounds, *next,
+                      fmt::format("more than {} profiles build on each other", kMaxProfiles));
       break;
     }
     chain.push_back(profile);

@@ -1,5 +1,5 @@
-// The layers of an upstream: `defaults`, then the profiles that it uses from the widest to the narrowest,
-// then its own block (DESIGN 4). Built-in profiles are parsed when they are first used.
+// The layers of an upstream: `defaults`, then the profiles that it uses from the widest to the
+// narrowest, then its own block (DESIGN 4). Built-in profiles are parsed when they are first used.
 #pragma once
 
 #include <list>
@@ -18,14 +18,16 @@ class Layers {
   // `root` is the whole file and must outlive this. Reports nothing yet.
   Layers(const Node& root, Reporter& reporter);
 
-  // The profiles behind `use: name`, widest first. Reports an unknown profile and a cycle at `use`, where
-  // the name is written, and returns what was found.
+  // The profiles behind `use: name`, widest first. Reports an unknown profile and a cycle at `use`,
+  // where the name is written, and returns what was found.
   std::vector<const Node*> profiles_of(const Node& use);
 
   // The block `defaults`, or nullptr.
   [[nodiscard]] const Node* defaults() const noexcept { return defaults_; }
   // The profiles of the file by name.
   [[nodiscard]] const std::vector<Member>& own_profiles() const noexcept;
+  // The built-in profile that `profile` is or builds on in the end; empty when there is none.
+  [[nodiscard]] std::string built_in_under(std::string profile) const;
   [[nodiscard]] bool knows(const std::string& profile) const;
   [[nodiscard]] bool was_used(const std::string& profile) const { return used_.contains(profile); }
 

@@ -68,9 +68,11 @@ Loaded Loading::run() {
   for (const Member& profile : layers.own_profiles()) {
     if (layers.was_used(profile.key)) continue;
     reporter_.warning(Code::kSuspicious, profile.key_place,
-                      fmt::format("nothing uses profile \"{}\"", profile.key), {"", profile.key.size()});
+                      fmt::format("nothing uses profile \"{}\"", profile.key),
+                      {"", profile.key.size()});
   }
-  // Where values are missing because they were wrong, what depends on them being there is not checked.
+  // Where values are missing because they were wrong, what depends on them being there is not
+  // checked.
   const Decoded decoded = reporter_.errors() == 0 ? Decoded::kWhole : Decoded::kInPart;
   check_server(*config_, decoded, places_, reporter_);
   check_upstreams(*config_, decoded, places_, reporter_);
@@ -85,7 +87,8 @@ Loaded Loading::fail(Code code, std::string message, std::string hint) {
 bool Loading::check_root(const Node& root) {
   if (root.is_map()) return true;
   if (root.kind == Node::Kind::kNull) {
-    reporter_.error(Code::kVersion, Place{&source_, 1, 1}, "the file is empty", {"start with `version: 1`"});
+    reporter_.error(Code::kVersion, Place{&source_, 1, 1}, "the file is empty",
+                    {"start with `version: 1`"});
   } else {
     reporter_.error(Code::kWrongShape, root,
                     fmt::format("the file must be a block of keys, not {}", root.quote()),
@@ -97,12 +100,15 @@ bool Loading::check_root(const Node& root) {
 void Loading::check_version(const Node& root) {
   const Member* version = root.find("version");
   if (version == nullptr) {
-    reporter_.error(Code::kVersion, root.place, "`version` is missing", {"write `version: 1` as the first line"});
+    reporter_.error(Code::kVersion, root.place, "`version` is missing",
+                    {"write `version: 1` as the first line"});
     return;
   }
   const Node& value = version->value;
-  if (value.kind == Node::Kind::kNull || (value.is_scalar() && value.text == "1" && !value.quoted)) return;
-  reporter_.error(Code::kVersion, value, fmt::format("this program reads version 1, not {}", value.quote()),
+  if (value.kind == Node::Kind::kNull || (value.is_scalar() && value.text == "1" && !value.quoted))
+    return;
+  reporter_.error(Code::kVersion, value,
+                  fmt::format("this program reads version 1, not {}", value.quote()),
                   "write `version: 1`");
 }
 
@@ -127,7 +133,8 @@ void Loading::check_profiles(Layers& layers) {
     const Decoder::Scope named(decoder, profile.key);
     decoder.block(profile_block(), profile.value, &scratch);
     refuse_two_addresses(decoder.path(), profile.value);
-    if (const Member* use = profile.value.find("use")) static_cast<void>(layers.profiles_of(use->value));
+    if (const Member* use = profile.value.find("use"))
+      static_cast<void>(layers.profiles_of(use->value));
   }
 }
 
@@ -138,7 +145,8 @@ void Loading::decode_upstreams(const Node& root, Layers& layers) {
   places_["upstreams"] = {upstreams->key_place, characters(upstreams->key), {}};
   if (node.kind == Node::Kind::kNull) return;  // reported with the top level
   if (!node.is_map()) {
-    reporter_.error(Code::kWrongShape, node, fmt::format("upstreams must be a block of names, not {}", node.quote()),
+    reporter_.error(Code::kWrongShape, node,
+                    fmt::format("upstreams must be a block of names, not {}", node.quote()),
                     "write each as \"name: {url: ...}\"");
     return;
   }
@@ -150,8 +158,10 @@ void Loading::decode_upstreams(const Node& root, Layers& layers) {
 void Loading::decode_upstream(const Member& written, Layers& layers) {
   if (!is_usable_name(written.key)) {
     const Node key = Node::scalar(written.key);
-    reporter_.error(Code::kName, written.key_place, fmt::format("{} is not a usable name", key.quote()),
-                    {"lower-case letters, digits, -, _ and ., at most 64", std::max<std::size_t>(1, characters(written.key))});
+    reporter_.error(Code::kName, written.key_place,
+                    fmt::format("{} is not a usable name", key.quote()),
+                    {"lower-case letters, digits, -, _ and ., at most 64",
+                     std::max<std::size_t>(1, characters(written.key))});
     return;
   }
   Upstream upstream;
@@ -167,6 +177,8 @@ void Loading::decode_upstream(const Member& written, Layers& layers) {
   places_[decoder.path()] = {written.key_place, characters(written.key), {}};
   refuse_two_addresses(decoder.path(), written.value);
   report_no_address(upstream, written, layers);
+  // All that a profile of the file says is merged by now; what is left of it is what it builds on.
+  upstream.profile = layers.built_in_under(std::move(upstream.profile));
   name_routes(upstream);
   config_->upstreams.push_back(std::move(upstream));
 }
@@ -189,23 +201,27 @@ void Loading::decode_lower_layers(Upstream& upstream, const Node* use, Layers& l
   const Decoder::Scope named(decoder, upstream.name);
   if (layers.defaults() != nullptr) decoder.block(defaults_block(), *layers.defaults(), &upstream);
   if (use == nullptr) return;
-  for (const Node* profile : layers.profiles_of(*use)) decoder.block(profile_block(), *profile, &upstream);
+  for (const Node* profile : layers.profiles_of(*use))
+    decoder.block(profile_block(), *profile, &upstream);
 }
 
 void Loading::refuse_two_addresses(const std::string& path, const Node& node) {
   const Member* url = node.find("url");
   const Member* endpoints = node.find("endpoints");
   if (url == nullptr || endpoints == nullptr) return;
-  reporter_.error(Code::kConflict, endpoints->key_place, fmt::format("{} has both url and endpoints", path),
+  reporter_.error(Code::kConflict, endpoints->key_place,
+                  fmt::format("{} has both url and endpoints", path),
                   {"keep one: endpoints may hold a single URL", characters(endpoints->key)});
 }
 
-void Loading::report_no_address(const Upstream& upstream, const Member& written, const Layers& layers) {
+void Loading::report_no_address(const Upstream& upstream, const Member& written,
+                                const Layers& layers) {
   // Written wrongly and reported so: it is not missing too.
   const bool tried = std::ranges::any_of(written.value.members, [](const Member& member) {
     const auto synonym = std::ranges::find(synonyms(), member.key, &Synonym::word);
-    const std::string_view meant = synonym == synonyms().end() ? nearest(member.key, {"url", "endpoints", "use"})
-                                                               : synonym->key;
+    const std::string_view meant = synonym == synonyms().end()
+                                       ? nearest(member.key, {"url", "endpoints", "use"})
+                                       : synonym->key;
     return meant == "url" || meant == "endpoints" || (meant == "use" && member.key != "use");
   });
   if (!upstream.endpoints.empty() || tried || !written.value.is_map()) return;
@@ -218,7 +234,8 @@ void Loading::report_no_address(const Upstream& upstream, const Member& written,
   } else if (same_name != nullptr) {
     hint += fmt::format(", or `use: {}`", upstream.name);
   }
-  reporter_.error(Code::kMissingKey, written.key_place, fmt::format("upstreams.{} has no address", upstream.name),
+  reporter_.error(Code::kMissingKey, written.key_place,
+                  fmt::format("upstreams.{} has no address", upstream.name),
                   {std::move(hint), characters(written.key)});
 }
 
@@ -238,7 +255,8 @@ Loaded Loading::finish() {
   loaded.diagnostics = reporter_.finish();
   if (!fine) return loaded;
   for (auto& [path, written] : places_) {
-    loaded.origins.emplace(path, ValueOrigin{written.place.position(), std::move(written.reference)});
+    loaded.origins.emplace(path,
+                           ValueOrigin{written.place.position(), std::move(written.reference)});
   }
   config_->source = source_.name();
   config_->hash = content_hash(*config_);
@@ -250,7 +268,8 @@ Result<std::string> read_process_file(const std::string& path) {
   const auto problem = [](int code) {
     return outrigger::fail(Errc::kConfig, Origin::kProxy, "file", std::strerror(code));
   };
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "re"), std::fclose);
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "re"),
+                                                             std::fclose);
   if (file == nullptr) return problem(errno);
   std::string content;
   std::array<char, 16384> chunk;
@@ -280,7 +299,8 @@ Loaded load_file(const std::string& path, const Environment& environment) {
   auto content = environment.read_file(path);
   if (!content) {
     return Loading("", path, environment)
-        .fail(Code::kUnreadableFile, fmt::format("cannot read the file: {}", content.error().detail),
+        .fail(Code::kUnreadableFile,
+              fmt::format("cannot read the file: {}", content.error().detail),
               "`outrigger init` writes a first one");
   }
   return load_text(*content, path, environment);

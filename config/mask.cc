@@ -8,7 +8,7 @@ namespace outrigger::config {
 namespace {
 
 // Words in a key that make it a secret; those that end in kOpen name a file, which is not one.
-constexpr std::array kWords = {"key",    "secret",     "token",    "password", "passwd",
+constexpr std::array kWords = {"key",        "secret",     "token",         "password", "passwd",
                                "passphrase", "credential", "authorization", "cookie"};
 constexpr std::array<std::string_view, 3> kOpen = {"_file", "_path", "_name"};
 
@@ -28,9 +28,11 @@ struct SecretKey {
 
 // The first `secret_key:` in the line; the key may be in quotes.
 SecretKey find_secret_key(std::string_view line) noexcept {
-  for (std::size_t colon = line.find(':'); colon != std::string_view::npos; colon = line.find(':', colon + 1)) {
+  for (std::size_t colon = line.find(':'); colon != std::string_view::npos;
+       colon = line.find(':', colon + 1)) {
     std::size_t end = colon;
-    while (end > 0 && (line[end - 1] == ' ' || line[end - 1] == '"' || line[end - 1] == '\'')) --end;
+    while (end > 0 && (line[end - 1] == ' ' || line[end - 1] == '"' || line[end - 1] == '\''))
+      --end;
     std::size_t begin = end;
     while (begin > 0 && is_key_byte(line[begin - 1])) --begin;
     if (begin < end && is_secret_key(line.substr(begin, end - begin))) return {begin, colon + 1};
@@ -50,14 +52,15 @@ bool is_secret_key(std::string_view key) noexcept {
   std::string lower(key);
   std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return std::tolower(c); });
   if (std::ranges::any_of(kOpen, [&](auto end) { return lower.ends_with(end); })) return false;
-  return std::ranges::any_of(kWords, [&](auto word) { return lower.find(word) != std::string::npos; });
+  return std::ranges::any_of(kWords,
+                             [&](auto word) { return lower.find(word) != std::string::npos; });
 }
 
 std::vector<std::string> mask_secrets(const Source& source) {
   std::vector<std::string> masked;
   masked.reserve(source.lines());
-  bool continues = false;         // the last secret's value may go on in this line
-  char open_quote = 0;            // it began with this quote, which was not closed yet
+  bool continues = false;  // the last secret's value may go on in this line
+  char open_quote = 0;     // it began with this quote, which was not closed yet
   std::size_t key_indentation = 0;
   for (std::size_t number = 1; number <= source.lines(); ++number) {
     const std::string_view line = source.line(number);
@@ -86,15 +89,16 @@ std::vector<std::string> mask_secrets(const Source& source) {
 std::string mask_user_info(std::string_view text) {
   std::string masked;
   std::size_t done = 0;
-  for (std::size_t scheme = text.find("://"); scheme != std::string_view::npos; scheme = text.find("://", done)) {
+  for (std::size_t scheme = text.find("://"); scheme != std::string_view::npos;
+       scheme = text.find("://", done)) {
     const std::size_t begin = scheme + 3;
     const std::size_t end = text.find_first_of("/?# \t\"',}]", begin);
-    const std::size_t at = text.substr(0, end).rfind('@');
+    const std::size_t at = text.substr(0, end).substr(begin).rfind('@');  // from `begin` on
     masked += text.substr(done, begin - done);
     done = begin;
-    if (at == std::string_view::npos || at < begin) continue;
+    if (at == std::string_view::npos) continue;
     masked += kMask;
-    done = at;
+    done = begin + at;
   }
   masked += text.substr(done);
   return masked;

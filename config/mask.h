@@ -1,5 +1,5 @@
-// Hides what a diagnostic must not repeat: values of keys that hold secrets, and the user-info of URLs.
-// Works on text, so that it also protects files that are not valid YAML.
+// Hides what a diagnostic must not repeat: values of keys that hold secrets, and the user-info of
+// URLs. Works on text, so that it also protects files that are not valid YAML.
 #pragma once
 
 #include <string>
@@ -12,12 +12,12 @@ namespace outrigger::config {
 
 inline constexpr std::string_view kMask = "***";
 
-// True for a declared secret and for any name that sounds like one ("api_key", "password", "auth_token"):
-// a misspelt key must not betray its value.
+// True for a declared secret and for any name that sounds like one ("api_key", "password",
+// "auth_token"): a misspelt key must not betray its value.
 bool is_secret_key(std::string_view key) noexcept;
 
-// The lines of `source`. From the value of a secret key to the end of its line stands `***`, and lines that
-// continue such a value are `***` alone.
+// The lines of `source`. From the value of a secret key to the end of its line stands `***`, and
+// lines that continue such a value are `***` alone.
 std::vector<std::string> mask_secrets(const Source& source);
 
 // "https://user:word@host/" becomes "https://***@host/".

@@ -15,15 +15,17 @@ constexpr std::string_view kIntroduction = R"(# Configuration reference
 
 Generated from the declarations that the loader reads; a test keeps it so. Do not edit.
 
-One YAML file with `version: 1`. `outrigger check FILE` reads it without starting anything. Unknown keys,
-missing units, duplicate keys and words that YAML tools read differently are errors with their place.
+One YAML file with `version: 1`. `outrigger check FILE` reads it without starting anything. Unknown
+keys, missing units, duplicate keys and words that YAML tools read differently are errors with their
+place.
 
-* **Layers.** `defaults`, then the profiles that an upstream names with `use`, then its own block, then its
-  routes: what is written later wins, blocks merge, lists replace. `outrigger config show` prints the result
-  and where each value comes from.
-* **Durations** carry a unit: `ns us ms s m h d`, also joined: `1m30s`. **Sizes** too: `B KB MB GB KiB MiB GiB`.
-* **Variables.** `${NAME}` takes an environment variable, `${NAME:-default}` has a default, `$${` is a plain
-  `${`. In `{...}` and `[...]` such a value needs quotes. A secret may also be `file:/path`.
+* **Layers.** `defaults`, then the profiles that an upstream names with `use`, then its own block,
+  then its routes: what is written later wins, blocks merge, lists replace. `outrigger config show`
+  prints the result and where each value comes from.
+* **Durations** carry a unit: `ns us ms s m h d`, also joined: `1m30s`. **Sizes** too:
+  `B KB MB GB KiB MiB GiB`.
+* **Variables.** `${NAME}` takes an environment variable, `${NAME:-default}` has a default, `$${` is
+  a plain `${`. In `{...}` and `[...]` such a value needs quotes. A secret may also be `file:/path`.
 * **Lists** of plain values may be written as one value.
 * Anchors, aliases, merge keys, tags and several documents are not used.
 * Paths of files are taken from the working directory of the process.
@@ -64,7 +66,8 @@ std::string type_of(const Type& type) {
     return link(type.block()) + (type.special.empty() ? "" : fmt::format(" or `{}`", type.special));
   }
   if (type.kind == Kind::kNamed) return "names with " + type_of(*type.element);
-  if (type.kind == Kind::kList && type.element->kind == Kind::kBlock) return "list of " + type_of(*type.element);
+  if (type.kind == Kind::kList && type.element->kind == Kind::kBlock)
+    return "list of " + type_of(*type.element);
   return describe(type);
 }
 
@@ -73,7 +76,8 @@ std::string default_of(const Block& block, const Field& wanted) {
   for_each_field(block, block.defaults(), [&](const Field& field, const void* object) {
     if (&field != &wanted || field.dump == nullptr || field.type.kind == Kind::kNamed) return;
     const auto value = field.dump(field, object);
-    if (value && !value->is_map() && !(value->is_list() && value->members.empty())) text = flow(*value);
+    if (value && !value->is_map() && !(value->is_list() && value->members.empty()))
+      text = flow(*value);
   });
   // An absent prefix is made from the name; the empty one of a default object is not its default.
   if (wanted.type.kind == Kind::kPath && wanted.key == "path") return {};
@@ -82,15 +86,16 @@ std::string default_of(const Block& block, const Field& wanted) {
 
 std::string section(const Block& block) {
   const bool top = block.name.empty();
-  std::string text = fmt::format("## {}\n\n{}\n\n", top ? "Top level" : fmt::format("`{}`", block.name),
-                                 block.description);
+  std::string text = fmt::format(
+      "## {}\n\n{}\n\n", top ? "Top level" : fmt::format("`{}`", block.name), block.description);
   text += "| key | value | default | meaning | example | since |\n|---|---|---|---|---|---|\n";
   for (const Group& group : block.groups) {
     for (const Field& field : group.fields) {
       const std::string value = default_of(block, field);
-      text += fmt::format("| `{}` | {} | {} | {} | `{}` | {} |\n", field.key, cell(type_of(field.type)),
-                          value.empty() ? "" : fmt::format("`{}`", cell(value)), cell(field.description),
-                          cell(field.example), field.since);
+      text +=
+          fmt::format("| `{}` | {} | {} | {} | `{}` | {} |\n", field.key, cell(type_of(field.type)),
+                      value.empty() ? "" : fmt::format("`{}`", cell(value)),
+                      cell(field.description), cell(field.example), field.since);
     }
   }
   return text + "\n";
@@ -98,7 +103,8 @@ std::string section(const Block& block) {
 
 std::string profiles() {
   std::string text =
-      "## Built-in profiles\n\nWithout `upstreams` each profile with a `url` is served under `/<name>`. Behind "
+      "## Built-in profiles\n\nWithout `upstreams` each profile with a `url` is served under "
+      "`/<name>`. Behind "
       "the prefix comes the\nprovider's own path: `https://openrouter.ai/api/v1` becomes "
       "`http://127.0.0.1:4170/openrouter/api/v1`.\n\n";
   for (const BuiltInProfile& profile : built_in_profiles()) {
@@ -108,7 +114,8 @@ std::string profiles() {
 }
 
 std::string reserved() {
-  std::string text = "## Names of later versions\n\nThese are refused, so that nobody takes them for granted: ";
+  std::string text =
+      "## Names of later versions\n\nThese are refused, so that nobody takes them for granted: ";
   bool first = true;
   for (const ReservedKey& word : reserved_keys()) {
     if (word.key != word.meant) continue;

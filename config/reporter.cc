@@ -21,11 +21,18 @@ bool same_place(const Position& a, const Position& b) {
 
 }  // namespace
 
-void Reporter::add(Severity severity, Code code, const Place& place, std::string message, Advice advice) {
+void Reporter::add(Severity severity, Code code, const Place& place, std::string message,
+                   Advice advice) {
   if (severity == Severity::kError) ++errors_;
   if (found_.size() >= kMaxDiagnostics) return;
-  Diagnostic diagnostic{severity,      to_string(code), std::move(message), place.position(),
-                        advice.hint,   std::max<std::size_t>(1, advice.width), {}, {}};
+  Diagnostic diagnostic{severity,
+                        to_string(code),
+                        std::move(message),
+                        place.position(),
+                        advice.hint,
+                        std::max<std::size_t>(1, advice.width),
+                        {},
+                        {}};
   // One error a place: what is found later at the same value follows from the first.
   const auto known = [&](const Diagnostic& other) {
     return order(other) == order(diagnostic) ||
@@ -40,7 +47,8 @@ void Reporter::add(Severity severity, Code code, const Place& place, std::string
 void Reporter::attach_lines(Diagnostic& diagnostic, const Place& place) {
   if (place.source == nullptr || place.line == 0) return;
   auto known = masked_.find(place.source);
-  if (known == masked_.end()) known = masked_.emplace(place.source, mask_secrets(*place.source)).first;
+  if (known == masked_.end())
+    known = masked_.emplace(place.source, mask_secrets(*place.source)).first;
   const std::vector<std::string>& lines = known->second;
   if (place.line > lines.size()) return;
   diagnostic.source_line = lines[place.line - 1];

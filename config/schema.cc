@@ -14,7 +14,9 @@ constexpr std::string_view kDuration = R"(^([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h|d))
 constexpr std::string_view kSize = R"(^[0-9]+(\.[0-9]+)?(B|KB|MB|GB|KiB|MiB|GiB)$)";
 constexpr std::string_view kVariable = R"(\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\})";
 
-Json reference_to(std::string_view name) { return {{"$ref", std::string("#/$defs/") + std::string(name)}}; }
+Json reference_to(std::string_view name) {
+  return {{"$ref", std::string("#/$defs/") + std::string(name)}};
+}
 
 // The name of a block under $defs.
 std::string definition_name(const Block& block) {
@@ -26,16 +28,26 @@ std::string definition_name(const Block& block) {
 
 std::string_view pattern_of(Kind kind) {
   switch (kind) {
-    case Kind::kDuration: return kDuration;
-    case Kind::kSize: return kSize;
-    case Kind::kUrl: return "^[Hh][Tt][Tt][Pp][Ss]?://[^/?#@]+(/[^?#]*)?$";
-    case Kind::kListen: return R"(^(unix:/.+|.+:[0-9]+)$)";
-    case Kind::kPath: return "^/[^?#*]+$";
-    case Kind::kTarget: return "^/[^# ]*$";
-    case Kind::kName: return "^[a-z0-9][a-z0-9._-]{0,63}$";
-    case Kind::kMethod: return "^[A-Z0-9!#$%&'*+.^_`|~-]+$";
-    case Kind::kNetwork: return "^[0-9A-Fa-f.:]+/[0-9]+$";
-    default: return {};
+    case Kind::kDuration:
+      return kDuration;
+    case Kind::kSize:
+      return kSize;
+    case Kind::kUrl:
+      return "^[Hh][Tt][Tt][Pp][Ss]?://[^/?#@]+(/[^?#]*)?$";
+    case Kind::kListen:
+      return R"(^(unix:/.+|.+:[0-9]+)$)";
+    case Kind::kPath:
+      return "^/[^?#*]+$";
+    case Kind::kTarget:
+      return "^/[^# ]*$";
+    case Kind::kName:
+      return "^[a-z0-9][a-z0-9._-]{0,63}$";
+    case Kind::kMethod:
+      return "^[A-Z0-9!#$%&'*+.^_`|~-]+$";
+    case Kind::kNetwork:
+      return "^[0-9A-Fa-f.:]+/[0-9]+$";
+    default:
+      return {};
   }
 }
 
@@ -55,12 +67,18 @@ Json schema_of(const Field& field, const Type& type);
 Json plain_schema(const Field& field, const Type& type) {
   switch (type.kind) {
     case Kind::kInteger:
-      return or_variable({{"type", "integer"}, {"minimum", field.bounds.min}, {"maximum", field.bounds.max}});
-    case Kind::kBoolean: return or_variable({{"type", "boolean"}});
-    case Kind::kWord: return or_variable(word_schema(type.words));
-    case Kind::kDuration: return or_variable(reference_to("duration"));
-    case Kind::kSize: return or_variable(reference_to("size"));
-    case Kind::kBlock: return reference_to(definition_name(type.block()));
+      return or_variable(
+          {{"type", "integer"}, {"minimum", field.bounds.min}, {"maximum", field.bounds.max}});
+    case Kind::kBoolean:
+      return or_variable({{"type", "boolean"}});
+    case Kind::kWord:
+      return or_variable(word_schema(type.words));
+    case Kind::kDuration:
+      return or_variable(reference_to("duration"));
+    case Kind::kSize:
+      return or_variable(reference_to("size"));
+    case Kind::kBlock:
+      return reference_to(definition_name(type.block()));
     case Kind::kList: {
       const Json item = schema_of(field, *type.element);
       const Json list = {{"type", "array"}, {"items", item}};
@@ -98,7 +116,8 @@ Json field_schema(const Field& field) {
 Json block_schema(const Block& block) {
   Json properties = Json::object();
   for (const Group& group : block.groups) {
-    for (const Field& field : group.fields) properties[std::string(field.key)] = field_schema(field);
+    for (const Field& field : group.fields)
+      properties[std::string(field.key)] = field_schema(field);
   }
   return {{"type", "object"},
           {"description", std::string(block.description)},
@@ -115,13 +134,18 @@ std::string json_schema() {
   schema["required"] = Json::array({"version"});
   schema["properties"]["version"] = {{"const", 1}, {"description", "The version of this format."}};
   Json definitions = Json::object();
-  definitions["duration"] = {{"type", "string"}, {"pattern", std::string(kDuration)},
-                             {"description", "A number and a unit: ns, us, ms, s, m, h, d; also 1m30s."}};
-  definitions["size"] = {{"type", "string"}, {"pattern", std::string(kSize)},
+  definitions["duration"] = {
+      {"type", "string"},
+      {"pattern", std::string(kDuration)},
+      {"description", "A number and a unit: ns, us, ms, s, m, h, d; also 1m30s."}};
+  definitions["size"] = {{"type", "string"},
+                         {"pattern", std::string(kSize)},
                          {"description", "A number and a unit: B, KB, MB, GB, KiB, MiB, GiB."}};
-  definitions["variable"] = {{"type", "string"}, {"pattern", std::string(kVariable)},
-                             {"description", "A value with an environment variable: ${NAME} or "
-                                             "${NAME:-default}."}};
+  definitions["variable"] = {{"type", "string"},
+                             {"pattern", std::string(kVariable)},
+                             {"description",
+                              "A value with an environment variable: ${NAME} or "
+                              "${NAME:-default}."}};
   for (const Block* block : all_blocks()) {
     if (block != &root_block()) definitions[definition_name(*block)] = block_schema(*block);
   }

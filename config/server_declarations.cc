@@ -27,28 +27,32 @@ const void* default_of() {
 
 constexpr std::array kTlsFields = {
     field<&ServerTls::certificate_file, Kind::kFile>(
-        "certificate_file", "The certificate chain in PEM form, the server's own first.", "server.crt"),
-    field<&ServerTls::key_file, Kind::kFile>("key_file", "The private key of the certificate, in PEM form.",
-                                             "server.key"),
+        "certificate_file", "The certificate chain in PEM form, the server's own first.",
+        "server.crt"),
+    field<&ServerTls::key_file, Kind::kFile>(
+        "key_file", "The private key of the certificate, in PEM form.", "server.key"),
     field<&ServerTls::client_ca_file, Kind::kFile>(
         "client_ca_file",
-        "Authorities in PEM form. When given, a client must show a certificate that one of them signed.",
+        "Authorities in PEM form. When given, a client must show a certificate that one of them "
+        "signed.",
         "clients.crt"),
 };
 constexpr std::array kTlsGroups = {Group{kTlsFields}};
 
 constexpr std::array kLimitFields = {
-    field<&ServerLimits::head_bytes>("head_bytes", "The largest request head: request line and all fields.",
+    field<&ServerLimits::head_bytes>("head_bytes",
+                                     "The largest request head: request line and all fields.",
                                      "64KiB", {.min = 1024, .max = 16 << 20}),
     field<&ServerLimits::field_bytes>("field_bytes", "The largest single header field.", "16KiB",
                                       {.min = 256, .max = 16 << 20}),
     field<&ServerLimits::fields>("fields", "The most header fields of one message.", "100",
                                  {.min = 8, .max = 10000}),
-    field<&ServerLimits::connections>("connections", "The most client connections of the whole process.",
-                                      "20000", {.max = 10'000'000}),
-    field<&ServerLimits::connections_per_client>(
-        "connections_per_client", "The most connections from one client address.", "10000",
-        {.max = 10'000'000}),
+    field<&ServerLimits::connections>("connections",
+                                      "The most client connections of the whole process.", "20000",
+                                      {.max = 10'000'000}),
+    field<&ServerLimits::connections_per_client>("connections_per_client",
+                                                 "The most connections from one client address.",
+                                                 "10000", {.max = 10'000'000}),
     field<&ServerLimits::streams_per_connection>(
         "streams_per_connection", "The most concurrent requests on one HTTP/2 connection.", "100",
         {.max = 100'000}),
@@ -56,27 +60,32 @@ constexpr std::array kLimitFields = {
         "head_time", "The longest time from the first byte of a request head to its last.", "10s"),
     field<&ServerLimits::tls_time>("tls_time", "The longest TLS handshake of a client.", "5s"),
     field<&ServerLimits::first_request_idle>(
-        "first_request_idle", "How long a new connection may stay silent before its first byte.", "10s"),
+        "first_request_idle", "How long a new connection may stay silent before its first byte.",
+        "10s"),
     field<&ServerLimits::keep_alive_idle>(
         "keep_alive_idle", "How long an idle connection stays open between requests.", "60s"),
-    field<&ServerLimits::body_rate_bytes>(
-        "body_rate_bytes",
-        "A request body must arrive at this rate: bytes a second, measured over `body_rate_window`.", "512B",
-        {.min = 0}),
-    field<&ServerLimits::body_rate_window>("body_rate_window", "The window of `body_rate_bytes`.", "30s"),
+    field<&ServerLimits::body_rate_bytes>("body_rate_bytes",
+                                          "A request body must arrive at this rate: bytes a "
+                                          "second, measured over `body_rate_window`.",
+                                          "512B", {.min = 0}),
+    field<&ServerLimits::body_rate_window>("body_rate_window", "The window of `body_rate_bytes`.",
+                                           "30s"),
     field<&ServerLimits::write_stall>(
-        "write_stall", "A client that takes no byte of its answer for so long is treated as gone.", "60s"),
+        "write_stall", "A client that takes no byte of its answer for so long is treated as gone.",
+        "60s"),
 };
 constexpr std::array kLimitGroups = {Group{kLimitFields}};
 
 constexpr std::array kForwardFields = {
     field<&Forward::enabled>(
-        "enabled", "Whether CONNECT and absolute-form requests may go to hosts without an upstream.", "true"),
+        "enabled",
+        "Whether CONNECT and absolute-form requests may go to hosts without an upstream.", "true"),
     field<&Forward::allow_hosts, Kind::kHosts>(
         "allow_hosts", "Hosts that may be reached; `.example.com` allows all names below it.",
         "[api.example.com, .example.org]"),
     field<&Forward::allow_cidrs, Kind::kNetwork>(
-        "allow_cidrs", "Private networks that may be reached. Without it only public addresses are.",
+        "allow_cidrs",
+        "Private networks that may be reached. Without it only public addresses are.",
         "[10.1.0.0/16]"),
     field<&Forward::ports>("ports", "Ports that may be reached.", "[443, 80]", {.max = 65535}),
 };
@@ -85,10 +94,10 @@ constexpr std::array kForwardGroups = {Group{kForwardFields}};
 constexpr std::array kDrainFields = {
     field<&Drain::announce>(
         "announce",
-        "On SIGTERM readiness fails first, and for so long new connections are still accepted.", "2s",
-        kZeroToo),
-    field<&Drain::streams>("streams", "Then requests that are under way may take so long to finish.", "10m",
-                           kZeroToo),
+        "On SIGTERM readiness fails first, and for so long new connections are still accepted.",
+        "2s", kZeroToo),
+    field<&Drain::streams>(
+        "streams", "Then requests that are under way may take so long to finish.", "10m", kZeroToo),
 };
 constexpr std::array kDrainGroups = {Group{kDrainFields}};
 
@@ -100,17 +109,18 @@ constexpr std::array kAccessLogFields = {
 constexpr std::array kAccessLogGroups = {Group{kAccessLogFields}};
 
 constexpr std::array kServerFields = {
-    field<&Server::listen>("listen",
-                           "Where clients reach the proxy: `address:port`, `[v6]:port` or `unix:/path`, one "
-                           "or a list.",
-                           "[127.0.0.1:4170, \"[::1]:4170\"]"),
+    field<&Server::listen>(
+        "listen",
+        "Where clients reach the proxy: `address:port`, `[v6]:port` or `unix:/path`, one "
+        "or a list.",
+        "[127.0.0.1:4170, \"[::1]:4170\"]"),
     field<&Server::admin>("admin", "Where the admin API listens.", "127.0.0.1:4172"),
     field<&Server::health>("health", "Where /livez, /readyz, /startupz and /metrics are served.",
                            "127.0.0.1:4173"),
     field<&Server::tls>("tls", "Makes the proxy port speak TLS.",
                         "{certificate_file: server.crt, key_file: server.key}"),
-    or_word(field<&Server::workers>("workers", "Threads that serve requests; `auto` is one a core.", "2",
-                                    {.max = 1024}),
+    or_word(field<&Server::workers>("workers", "Threads that serve requests; `auto` is one a core.",
+                                    "2", {.max = 1024}),
             "auto"),
     field<&Server::drain>("drain", "How the process ends without cutting requests off.",
                           "{announce: 2s, streams: 10m}"),
@@ -118,42 +128,70 @@ constexpr std::array kServerFields = {
     field<&Server::forward>("forward", "The forward proxy: hosts that no upstream names.",
                             "{enabled: true, allow_hosts: [.example.com]}"),
     field<&Server::access_log>("access_log", "One line for each request.", "{path: stderr}"),
-    field<&Server::log_format>("log_format",
-                               "The form of all log lines; `auto` is text on a terminal and JSON elsewhere.",
-                               "json"),
-    field<&Server::watch>("watch", "Whether a change of the configuration file is loaded by itself.", "false"),
-    field<&Server::max_series>("max_series",
-                               "The most metric series; further label values are counted as `_other`.",
-                               "10000", {.min = 100, .max = 10'000'000}),
+    field<&Server::log_format>(
+        "log_format", "The form of all log lines; `auto` is text on a terminal and JSON elsewhere.",
+        "json"),
+    field<&Server::watch>(
+        "watch", "Whether a change of the configuration file is loaded by itself.", "false"),
+    field<&Server::max_series>(
+        "max_series", "The most metric series; further label values are counted as `_other`.",
+        "10000", {.min = 100, .max = 10'000'000}),
 };
 constexpr std::array kServerGroups = {Group{kServerFields}};
 
 constexpr std::array kStoreFields = {
-    field<&Store::path>("path", "The folder of all data that must survive a restart.", "/var/lib/outrigger"),
+    field<&Store::path>("path", "The folder of all data that must survive a restart.",
+                        "/var/lib/outrigger"),
     field<&Store::encryption_key>(
-        "encryption_key", "Seals what is stored. Written as `${NAME}` or `file:/path`, never in the file.",
+        "encryption_key",
+        "Seals what is stored. Written as `${NAME}` or `file:/path`, never in the file.",
         "\"${OUTRIGGER_STORE_KEY}\""),
 };
 constexpr std::array kStoreGroups = {Group{kStoreFields}};
 
-constexpr Block kServerTls{"server.tls", "TLS on the proxy port.", kTlsGroups, default_of<ServerTls>};
-constexpr Block kLimits{"server.limits", "Bounds on what a client may ask for. At a bound the proxy refuses.",
+constexpr Block kServerTls{"server.tls", "TLS on the proxy port.", kTlsGroups,
+                           default_of<ServerTls>};
+constexpr Block kLimits{"server.limits",
+                        "Bounds on what a client may ask for. At a bound the proxy refuses.",
                         kLimitGroups, default_of<ServerLimits>};
-constexpr Block kForward{"server.forward", "The forward proxy.", kForwardGroups, default_of<Forward>};
+constexpr Block kForward{"server.forward", "The forward proxy.", kForwardGroups,
+                         default_of<Forward>};
 constexpr Block kDrain{"server.drain", "How the process ends.", kDrainGroups, default_of<Drain>};
-constexpr Block kAccessLog{"server.access_log", "The access log.", kAccessLogGroups, default_of<AccessLog>};
-constexpr Block kServer{"server", "The process itself: where it listens and what it bears.", kServerGroups,
-                        default_of<Server>};
+constexpr Block kAccessLog{"server.access_log", "The access log.", kAccessLogGroups,
+                           default_of<AccessLog>};
+constexpr Block kServer{"server", "The process itself: where it listens and what it bears.",
+                        kServerGroups, default_of<Server>};
 constexpr Block kStore{"store", "Data on disk.", kStoreGroups, default_of<Store>};
 
 }  // namespace
 
-template <> const Block& block_of<ServerTls>() { return kServerTls; }
-template <> const Block& block_of<ServerLimits>() { return kLimits; }
-template <> const Block& block_of<Forward>() { return kForward; }
-template <> const Block& block_of<Drain>() { return kDrain; }
-template <> const Block& block_of<AccessLog>() { return kAccessLog; }
-template <> const Block& block_of<Server>() { return kServer; }
-template <> const Block& block_of<Store>() { return kStore; }
+template <>
+const Block& block_of<ServerTls>() {
+  return kServerTls;
+}
+template <>
+const Block& block_of<ServerLimits>() {
+  return kLimits;
+}
+template <>
+const Block& block_of<Forward>() {
+  return kForward;
+}
+template <>
+const Block& block_of<Drain>() {
+  return kDrain;
+}
+template <>
+const Block& block_of<AccessLog>() {
+  return kAccessLog;
+}
+template <>
+const Block& block_of<Server>() {
+  return kServer;
+}
+template <>
+const Block& block_of<Store>() {
+  return kStore;
+}
 
 }  // namespace outrigger::config

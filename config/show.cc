@@ -4,8 +4,8 @@
 
 #include <fmt/format.h>
 
-#include "config/declaration.h"
 #include "config/codecs.h"
+#include "config/declaration.h"
 #include "config/expand.h"
 
 namespace outrigger::config {
@@ -50,8 +50,8 @@ class Writer {
   void map(const Node& map, const std::string& path, int depth, ShowDefaults defaults) {
     for (const Member& member : map.members) {
       const std::string below = path.empty() ? member.key : path + "." + member.key;
-      entry(std::string(static_cast<std::size_t>(depth) * 2, ' ') + key(member.key), member.value, below, depth,
-            defaults);
+      entry(std::string(static_cast<std::size_t>(depth) * 2, ' ') + key(member.key), member.value,
+            below, depth, defaults);
     }
   }
 
@@ -67,13 +67,17 @@ class Writer {
     return next != origins_.end() && next->first.starts_with(path + ".");
   }
 
-  void entry(const std::string& lead, const Node& node, const std::string& path, int depth, ShowDefaults defaults) {
+  void entry(const std::string& lead, const Node& node, const std::string& path, int depth,
+             ShowDefaults defaults) {
     const bool required = path == "version" || path == "upstreams";
-    if (defaults == ShowDefaults::kHidden && !required && !shown_as_upstream(path) && !touched(path)) return;
+    if (defaults == ShowDefaults::kHidden && !required && !shown_as_upstream(path) &&
+        !touched(path))
+      return;
     if (node.is_map()) return block(lead, node, path, depth, defaults);
     if (node.is_list() && !all_scalars(node)) return routes(lead, node, path, depth);
     const auto origin = origins_.find(path);
-    const std::string_view reference = origin == origins_.end() ? std::string_view{} : origin->second.reference;
+    const std::string_view reference =
+        origin == origins_.end() ? std::string_view{} : origin->second.reference;
     line(lead + " " + (node.is_list() ? flow(node) : print_scalar(node, reference)), path);
   }
 
@@ -82,7 +86,8 @@ class Writer {
     return path.starts_with("upstreams.") && path.find('.', 10) == std::string::npos;
   }
 
-  void block(const std::string& lead, const Node& node, const std::string& path, int depth, ShowDefaults defaults) {
+  void block(const std::string& lead, const Node& node, const std::string& path, int depth,
+             ShowDefaults defaults) {
     Writer inner(origins_, options_);
     inner.map(node, path, depth + 1, defaults);
     if (inner.text_.empty()) {
@@ -97,7 +102,8 @@ class Writer {
     const std::string dash(static_cast<std::size_t>(depth + 1) * 2, ' ');
     for (std::size_t i = 0; i < list.members.size(); ++i) {
       Writer inner(origins_, options_);
-      inner.map(list.members[i].value, fmt::format("{}[{}]", path, i), depth + 2, ShowDefaults::kHidden);
+      inner.map(list.members[i].value, fmt::format("{}[{}]", path, i), depth + 2,
+                ShowDefaults::kHidden);
       // "- " takes the place of the first entry's indentation.
       text_ += dash + "- " + (inner.text_.empty() ? "{}\n" : inner.text_.substr(dash.size() + 2));
     }

@@ -6,7 +6,8 @@
 
 namespace outrigger::config {
 
-Source::Source(std::string name, std::string text) : name_(std::move(name)), text_(std::move(text)) {
+Source::Source(std::string name, std::string text)
+    : name_(std::move(name)), text_(std::move(text)) {
   starts_.push_back(0);
   for (std::size_t i = 0; i < text_.size(); ++i) {
     if (text_[i] == '\n') starts_.push_back(i + 1);
@@ -73,11 +74,13 @@ Node Node::map() {
   return node;
 }
 
-void Node::add(std::string key, Node value) { members.push_back({std::move(key), {}, std::move(value)}); }
+void Node::add(std::string key, Node value) {
+  members.push_back({std::move(key), {}, std::move(value)});
+}
 
 std::size_t characters(std::string_view utf8) noexcept {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(utf8, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  return static_cast<std::size_t>(std::ranges::count_if(
+      utf8, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
 
 }  // namespace outrigger::config

@@ -1,4 +1,5 @@
-// The text of a configuration and the tree that was read from it. A Source outlives all places in it.
+// The text of a configuration and the tree that was read from it. A Source outlives all places in
+// it.
 #pragma once
 
 #include <cstddef>
@@ -45,17 +46,18 @@ struct Node {
   enum class Kind : std::uint8_t { kNull, kScalar, kMap, kList };
 
   Kind kind = Kind::kNull;
-  bool quoted = false;         // a scalar in quotes or a block scalar: never a number or a word
-  std::string text;            // of a scalar, variables put in
-  std::string written;         // of a scalar that holds a variable: the text as written; else empty
+  bool quoted = false;  // a scalar in quotes or a block scalar: never a number or a word
+  std::string text;     // of a scalar, variables put in
+  std::string written;  // of a scalar that holds a variable: the text as written; else empty
   Place place;
-  std::vector<Member> members; // of a map in file order; of a list with empty keys
+  std::vector<Member> members;  // of a map in file order; of a list with empty keys
 
   [[nodiscard]] bool is_scalar() const noexcept { return kind == Kind::kScalar; }
   [[nodiscard]] bool is_map() const noexcept { return kind == Kind::kMap; }
   [[nodiscard]] bool is_list() const noexcept { return kind == Kind::kList; }
   [[nodiscard]] const Member* find(std::string_view key) const noexcept;
-  // For a message: what was written, in quotes, or the variable that it came from. Never a variable's value.
+  // For a message: what was written, in quotes, or the variable that it came from. Never a
+  // variable's value.
   [[nodiscard]] std::string quote() const;
   // Columns that a caret display underlines.
   [[nodiscard]] std::size_t width() const noexcept;

@@ -76,21 +76,11 @@ bool check_line(const Source& source, std::size_t number, Reporter& reporter) {
   }
   const std::size_t text = line.find_first_not_of(" \t");
   const std::size_t tab = line.substr(0, text).find('\t');
-  if (text == std::string_view::npos || line[text] == '#' || tab == std::string_view::npos) return true;
+  if (text == std::string_view::npos || line[text] == '#' || tab == std::string_view::npos)
+    return true;
   reporter.error(Code::kSyntax, {&source, start.line, static_cast<std::uint32_t>(tab + 1)},
                  "a tab in the indentation", {"indent with spaces"});
   return false;
-}
-
-// Offset of `place` in the text.
-std::size_t offset_of(const Source& source, const Place& place) {
-  const std::string_view line = source.line(place.line);
-  std::size_t bytes = 0;
-  for (std::size_t column = 1; column < place.column && bytes < line.size(); ++column) {
-    ++bytes;
-    while (bytes < line.size() && (static_cast<unsigned char>(line[bytes]) & 0xC0) == 0x80) ++bytes;
-  }
-  return static_cast<std::size_t>(line.data() - source.text().data()) + bytes;
 }
 
 // yaml-cpp takes the end of the file for a closing quote.
@@ -113,11 +103,14 @@ struct Phrase {
 constexpr std::array kPhrases = {
     Phrase{"illegal map value", "a `:` where no key can stand",
            "check the indentation, or put a value that holds `: ` in quotes"},
-    Phrase{"end of map not found", "a line that does not belong to its block", "check the indentation"},
+    Phrase{"end of map not found", "a line that does not belong to its block",
+           "check the indentation"},
     Phrase{"end of map flow not found", "a `{` that is not closed", "add `}`"},
     Phrase{"end of sequence flow not found", "a `[` that is not closed", "add `]`"},
-    Phrase{"end of sequence not found", "a line that does not belong to its list", "check the indentation"},
-    Phrase{"the referenced anchor is not defined", "aliases are not used here", "write the value itself"},
+    Phrase{"end of sequence not found", "a line that does not belong to its list",
+           "check the indentation"},
+    Phrase{"the referenced anchor is not defined", "aliases are not used here",
+           "write the value itself"},
     Phrase{"unknown token", "a character that cannot start a value", "put the value in quotes"},
     Phrase{"illegal block entry", "a `-` where no list can stand", "check the indentation"},
     Phrase{"illegal flow end", "a closing bracket without its opening one", ""},
@@ -137,24 +130,24 @@ bool check_text(const Source& source, Reporter& reporter) {
   return fine;
 }
 
-void check_scalar(const Source& source, const Node& node, Reporter& reporter) {
+void check_scalar(const Node& node, std::string_view rest, Reporter& reporter) {
   if (node.quoted) {
-    const std::size_t offset = offset_of(source, node.place);
-    const std::string_view rest = source.text().substr(std::min(offset, source.text().size()));
     if (!rest.empty() && (rest.front() == '"' || rest.front() == '\'') && !closes(rest)) {
       reporter.error(Code::kSyntax, node.place, "a quote that is not closed");
     }
     return;
   }
   if (const std::string_view meaning = boolean_of(node.text); !meaning.empty()) {
-    reporter.error(Code::kAmbiguousWord, node,
-                   fmt::format("{} is a boolean to some YAML tools and a text to others", node.quote()),
-                   fmt::format("write {}, or \"{}\" in quotes for the text", meaning, node.text));
+    reporter.error(
+        Code::kAmbiguousWord, node,
+        fmt::format("{} is a boolean to some YAML tools and a text to others", node.quote()),
+        fmt::format("write {}, or \"{}\" in quotes for the text", meaning, node.text));
   } else if (octal_looking(node.text)) {
     const std::size_t digits = std::min(node.text.find_first_not_of('0'), node.text.size() - 1);
-    reporter.error(Code::kAmbiguousWord, node,
-                   fmt::format("{} is octal to some YAML tools and decimal to others", node.quote()),
-                   fmt::format("write {}, or put a text in quotes", node.text.substr(digits)));
+    reporter.error(
+        Code::kAmbiguousWord, node,
+        fmt::format("{} is octal to some YAML tools and decimal to others", node.quote()),
+        fmt::format("write {}, or put a text in quotes", node.text.substr(digits)));
   }
 }
 

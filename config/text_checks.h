@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "config/reporter.h"
 #include "config/source.h"
@@ -12,7 +13,8 @@ namespace outrigger::config {
 bool check_text(const Source& source, Reporter& reporter);
 
 // Words and numbers that tools read differently (DESIGN 4), and quotes that are never closed.
-void check_scalar(const Source& source, const Node& node, Reporter& reporter);
+// `rest` is the source from the value on.
+void check_scalar(const Node& node, std::string_view rest, Reporter& reporter);
 void check_key(const Node& node, Reporter& reporter);
 
 // A syntax error of the parser in the words of a person who edits the file.

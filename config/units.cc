@@ -48,7 +48,8 @@ std::string_view take_digits(std::string_view& text) {
 }
 
 // `whole.fraction` times the scale, when that is a whole number in range.
-std::optional<std::uint64_t> scaled(std::uint64_t whole, std::string_view fraction, std::uint64_t scale) {
+std::optional<std::uint64_t> scaled(std::uint64_t whole, std::string_view fraction,
+                                    std::uint64_t scale) {
   while (fraction.ends_with('0')) fraction.remove_suffix(1);
   if (whole > kMax / scale || fraction.size() > 9) return std::nullopt;
   std::uint64_t numerator = 0;
@@ -68,7 +69,8 @@ std::optional<std::uint64_t> scaled(std::uint64_t whole, std::string_view fracti
 std::optional<std::uint64_t> parse_digits(std::string_view digits) {
   std::uint64_t value = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  if (error != std::errc{} || end != digits.data() + digits.size() || digits.empty()) return std::nullopt;
+  if (error != std::errc{} || end != digits.data() + digits.size() || digits.empty())
+    return std::nullopt;
   return value;
 }
 

@@ -11,7 +11,8 @@
 
 namespace outrigger::config {
 
-// "250ms", "1.5s", "1m30s"; units ns us ms s m h d, larger ones first. No unit, sign or space: nothing.
+// "250ms", "1.5s", "1m30s"; units ns us ms s m h d, larger ones first. No unit, sign or space:
+// nothing.
 std::optional<Duration> parse_duration(std::string_view text);
 // Exact: parse_duration(print_duration(d)) == d for every d >= 0.
 std::string print_duration(Duration duration);

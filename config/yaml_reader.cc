@@ -15,18 +15,45 @@
 namespace outrigger::config {
 namespace {
 
-// yaml-cpp counts from 0, and columns in bytes; the end of the text may be one line too far.
-Place place_of(const Source& source, const YAML::Mark& mark) {
-  const auto line = std::min(static_cast<std::size_t>(std::max(0, mark.line)) + 1, source.lines());
-  const auto bytes = static_cast<std::size_t>(std::max(0, mark.column));
-  const std::size_t column = characters(source.line(line).substr(0, bytes)) + 1;
-  return {&source, static_cast<std::uint32_t>(line), static_cast<std::uint32_t>(column)};
-}
+// Turns yaml-cpp's marks into places: it counts from 0, and columns in bytes. Marks come nearly in
+// order, so characters are counted from the last one on, and a long line costs no more than its
+// length.
+class PlaceFinder {
+ public:
+  explicit PlaceFinder(const Source& source) : source_(source) {}
+
+  Place find(const YAML::Mark& mark) {
+    // The end of the text may be one line too far.
+    const auto line =
+        std::min(static_cast<std::size_t>(std::max(0, mark.line)) + 1, source_.lines());
+    const std::string_view text = source_.line(line);
+    const auto bytes = std::min(static_cast<std::size_t>(std::max(0, mark.column)), text.size());
+    if (line != line_ || bytes < bytes_) line_ = line, bytes_ = 0, characters_ = 0;
+    characters_ += characters(text.substr(bytes_, bytes - bytes_));
+    bytes_ = bytes;
+    return {&source_, static_cast<std::uint32_t>(line),
+            static_cast<std::uint32_t>(characters_ + 1)};
+  }
+
+  // The source from the mark on.
+  [[nodiscard]] std::string_view text_from(const YAML::Mark& mark) const {
+    const std::string_view line =
+        source_.line(static_cast<std::size_t>(std::max(0, mark.line)) + 1);
+    if (line.data() == nullptr) return {};
+    const auto start = static_cast<std::size_t>(line.data() - source_.text().data());
+    const auto bytes = std::min(static_cast<std::size_t>(std::max(0, mark.column)), line.size());
+    return source_.text().substr(start + bytes);
+  }
+
+ private:
+  const Source& source_;
+  std::size_t line_ = 0, bytes_ = 0, characters_ = 0;  // the last mark
+};
 
 // Builds the tree from yaml-cpp's events. The stack holds what is open; the root is below all.
 class TreeBuilder final : public YAML::EventHandler {
  public:
-  TreeBuilder(const Source& source, Reporter& reporter) : source_(source), reporter_(reporter) {}
+  TreeBuilder(const Source& source, Reporter& reporter) : reporter_(reporter), places_(source) {}
 
   std::optional<Node> take() { return std::move(root_); }
   // False once a bound is exceeded: what follows is not looked at.
@@ -54,7 +81,7 @@ class TreeBuilder final : public YAML::EventHandler {
     std::unordered_map<std::string, std::uint32_t> lines;  // of the keys so far
   };
 
-  Place place(const YAML::Mark& mark) const { return place_of(source_, mark); }
+  Place place(const YAML::Mark& mark) { return places_.find(mark); }
   void refuse_extras(const Place& at, const std::string& tag, YAML::anchor_t anchor);
   bool expects_key() const noexcept {
     return !open_.empty() && open_.back().node.is_map() && !open_.back().has_key;
@@ -65,8 +92,8 @@ class TreeBuilder final : public YAML::EventHandler {
   void key(const Node& node);
   bool count(const Place& at);
 
-  const Source& source_;
   Reporter& reporter_;
+  PlaceFinder places_;
   std::vector<Open> open_;
   std::optional<Node> root_;
   std::size_t values_ = 0;
@@ -118,12 +145,12 @@ void TreeBuilder::OnScalar(const YAML::Mark& mark, const std::string& tag, YAML:
   node.place = place(mark);
   if (!count(node.place)) return;
   refuse_extras(node.place, tag, anchor);
-  if (!expects_key()) check_scalar(source_, node, reporter_);
+  if (!expects_key()) check_scalar(node, places_.text_from(mark), reporter_);
   value(std::move(node));
 }
 
-void TreeBuilder::OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
-                                  YAML::EmitterStyle::value) {
+void TreeBuilder::OnSequenceStart(const YAML::Mark& mark, const std::string& tag,
+                                  YAML::anchor_t anchor, YAML::EmitterStyle::value) {
   const Place at = place(mark);
   if (!exceeded_) refuse_extras(at, tag, anchor);
   open(Node::list(), at);
@@ -209,9 +236,11 @@ std::optional<Node> read_yaml(const Source& source, Reporter& reporter) {
     }
     return builder.healthy() ? std::move(root) : std::nullopt;
   } catch (const YAML::Exception& problem) {
-    if (builder.healthy()) report_syntax(place_of(source, problem.mark), problem.msg, reporter);
+    if (builder.healthy())
+      report_syntax(PlaceFinder(source).find(problem.mark), problem.msg, reporter);
   } catch (const std::exception& problem) {
-    reporter.error(Code::kSyntax, {&source, 1, 1}, fmt::format("cannot be read: {}", problem.what()));
+    reporter.error(Code::kSyntax, {&source, 1, 1},
+                   fmt::format("cannot be read: {}", problem.what()));
   }
   return std::nullopt;
 }

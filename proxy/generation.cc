@@ -59,7 +59,10 @@ std::shared_ptr<upstream::Cluster> Generation::cluster_for(const Worker& worker,
   }
   const upstream::Cluster::Setup setup{worker.loop,  worker.resolver,         worker.random,
                                        nullptr,      tls_.upstreams[index],
-                                       blueprint_->probes[index]};
+                                       blueprint_->probes[index],
+                                       [ejected = worker.ejected, name = wanted.name](auto endpoint) {
+                                         ejected(name, endpoint);
+                                       }};
   return std::make_shared<upstream::Cluster>(setup, wanted);
 }
 

@@ -28,6 +28,7 @@ class Generation {
     Random& random;
     filters::ObserveContext& observe;
     upstream::Prober::Changed probe_changed;
+    std::function<void(std::string_view upstream, std::string_view endpoint)> ejected;
   };
   Generation(const Worker& worker, std::shared_ptr<const Blueprint> blueprint, Generation* before);
   ~Generation();

@@ -71,10 +71,10 @@ WorkerCore::~WorkerCore() {
 
 void WorkerCore::apply(std::shared_ptr<const Blueprint> blueprint) {
   const std::shared_ptr<Generation> before = exchanges_.generation();
-  const Generation::Worker lent{index_,  loop_,    resolver_,
-                                random_, observe_, [this](auto endpoint, bool up, auto why) {
-                                  probe_changed(endpoint, up, why);
-                                }};
+  const Generation::Worker lent{
+      index_, loop_, resolver_, random_, observe_,
+      [this](auto endpoint, bool up, auto why) { probe_changed(endpoint, up, why); },
+      [this](auto upstream, auto endpoint) { ejected(upstream, endpoint); }};
   auto next = std::make_shared<Generation>(lent, std::move(blueprint), before.get());
   exchanges_.use(next);
   if (before != nullptr) before->retire(*next);
@@ -116,6 +116,12 @@ void WorkerCore::probe_changed(std::string_view endpoint, bool up, std::string_v
   } else {
     process_.log.warn("health", "endpoint is down", {{"endpoint", endpoint}, {"why", why}});
   }
+}
+
+void WorkerCore::ejected(std::string_view upstream, std::string_view endpoint) {
+  metrics_.counter(Metric::kEndpointEjections, {upstream}).add();
+  process_.log.warn("health", "endpoint set aside after failures in a row",
+                    {{"upstream", upstream}, {"endpoint", endpoint}});
 }
 
 void WorkerCore::on_fire() {

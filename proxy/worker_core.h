@@ -32,6 +32,7 @@ class WorkerCore final : private Timer {
   void accept(Fd fd, const SocketAddress& peer);
   Task<void> converse(Fd fd, SocketAddress peer);
   void probe_changed(std::string_view endpoint, bool up, std::string_view why);
+  void ejected(std::string_view upstream, std::string_view endpoint);
   void on_fire() override;
   void measure_pools();
 

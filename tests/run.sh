@@ -57,16 +57,16 @@ finish() {
 }
 trap 'echo "interrupted" >&2; kill 0; exit 130' INT TERM
 
-# Runs a script that prints `pass ...`, `FAIL ...` and `skip ...` lines, and counts them. A script
-# that fails without such a line, or checks nothing, is one failure.
+# Runs a script that prints `pass ...`, `FAIL ...` and `skip ...` lines (or TAP's `ok`, `not ok`), and
+# counts them. A script that fails without such a line, or checks nothing, is one failure.
 counted() {
   local log status good bad
   log=$(mktemp)
   timeout 1200 "$@" 2>&1 </dev/null | tee "$log"
   status=${PIPESTATUS[0]}
-  good=$(grep -c '^pass ' "$log")
-  bad=$(grep -c '^FAIL ' "$log")
-  if ((bad == 0)) && { ((status != 0)) || ! grep -q '^\(pass\|skip\) ' "$log"; }; then
+  good=$(grep -cE '^(pass|ok) ' "$log")
+  bad=$(grep -cE '^(FAIL|not ok) ' "$log")
+  if ((bad == 0)) && { ((status != 0)) || ! grep -qE '^(pass|ok|skip) ' "$log"; }; then
     echo "FAIL $* ended with code $status after $good checks"
     bad=1
   fi

@@ -17,13 +17,13 @@ class Stages final : public AttemptProgress {
  public:
   Stages(Dispatcher& loop, CancelScope& scope, const config::Timeouts& timeouts) noexcept
       : timeouts_(timeouts), stage_(loop, scope), total_(loop, scope) {
-    if (timeouts_.total) total_.start(*timeouts_.total, late("http_response_timeout"));
+    if (timeouts_.total) total_.start(*timeouts_.total, late("total_timeout"));
   }
 
   void on_stage(AttemptStage stage) override {
     switch (stage) {
       case AttemptStage::kConnecting: return start(timeouts_.connect, "connection_timeout");
-      case AttemptStage::kHandshaking: return start(timeouts_.tls, "connection_timeout");
+      case AttemptStage::kHandshaking: return start(timeouts_.tls, "tls_timeout");
       case AttemptStage::kWaiting: return start(timeouts_.headers, "http_response_timeout");
       case AttemptStage::kSending:
       case AttemptStage::kAnswered: return stage_.stop();

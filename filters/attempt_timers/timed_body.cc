@@ -16,7 +16,7 @@ Task<Result<Slice>> TimedBody::read_timed(CancelScope& outer) {
   if (gap_ && *gap_ <= left) {
     timer.start(*gap_, {Errc::kTimeout, Origin::kUpstream, "connection_read_timeout"});
   } else {
-    timer.start(left, {Errc::kTimeout, Origin::kUpstream, "http_response_timeout"});
+    timer.start(left, {Errc::kTimeout, Origin::kUpstream, "total_timeout"});
   }
   Result<Slice> bytes = co_await inner_->read(scope);
   if (!bytes && bytes.error().phase < Phase::kAnswered) bytes.error().phase = Phase::kAnswered;

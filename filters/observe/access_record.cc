@@ -178,7 +178,8 @@ std::string_view trace_id_of(std::string_view traceparent) noexcept {
   constexpr std::size_t kSize = 55;  // 00-<32>-<16>-<2>
   if (traceparent.size() < kSize || traceparent.starts_with("ff")) return {};
   if (traceparent[2] != '-' || traceparent[35] != '-' || traceparent[52] != '-') return {};
-  if (traceparent.size() > kSize && (traceparent.starts_with("00") || traceparent[55] != '-')) return {};
+  if (traceparent.size() > kSize && (traceparent.starts_with("00") || traceparent[55] != '-'))
+    return {};
   const std::string_view id = traceparent.substr(3, 32);
   const bool hex = id.find_first_not_of("0123456789abcdef") == std::string_view::npos;
   const bool zero = id.find_first_not_of('0') == std::string_view::npos;

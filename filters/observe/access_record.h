@@ -1,5 +1,5 @@
-// One line of the access log: what it says, and how it is written (operability 3.2). Pure; a line is made
-// without an allocation once the buffer has grown.
+// One line of the access log: what it says, and how it is written (operability 3.2). Pure; a line
+// is made without an allocation once the buffer has grown.
 #pragma once
 
 #include <cstdint>
@@ -14,20 +14,21 @@
 
 namespace outrigger::filters {
 
-// Views borrow from the exchange. Empty text, absent times and false flags are left out of the line.
+// Views borrow from the exchange. Empty text, absent times and false flags are left out of the
+// line.
 struct AccessRecord {
-  std::string_view timestamp;   // RFC 3339
+  std::string_view timestamp;  // RFC 3339
   std::string_view request_id;
   std::string_view upstream_request_id;
-  std::string_view trace_id;    // of a valid traceparent
+  std::string_view trace_id;  // of a valid traceparent
   const SocketAddress* client = nullptr;
-  std::string_view mode;        // base_url, forward, connect, transparent
+  std::string_view mode;  // base_url, forward, connect, transparent
   std::string_view method;
   std::string_view host;
-  std::string_view target;      // path and query; written redacted
+  std::string_view target;  // path and query; written redacted
   std::string_view route;
   std::string_view upstream;
-  int status = 0;               // sent; 0: nothing was
+  int status = 0;  // sent; 0: nothing was
   std::string_view source;
   std::string_view why;
   std::span<const Attempt> attempts;
@@ -42,7 +43,7 @@ struct AccessRecord {
   std::string_view tls_version;
   std::string_view user_agent;
   bool stream = false;
-  bool auth_present = false;    // that there were credentials, never which
+  bool auth_present = false;  // that there were credentials, never which
   bool client_aborted = false;
 };
 

@@ -26,9 +26,12 @@ std::string effort(const Exchange& exchange) {
 http::ErrorShape error_shape(const config::Policies* policies) noexcept {
   if (policies == nullptr) return http::ErrorShape::kProblem;
   switch (policies->error_format) {
-    case config::ErrorFormat::kOpenai: return http::ErrorShape::kOpenai;
-    case config::ErrorFormat::kAnthropic: return http::ErrorShape::kAnthropic;
-    case config::ErrorFormat::kProblem: break;
+    case config::ErrorFormat::kOpenai:
+      return http::ErrorShape::kOpenai;
+    case config::ErrorFormat::kAnthropic:
+      return http::ErrorShape::kAnthropic;
+    case config::ErrorFormat::kProblem:
+      break;
   }
   return http::ErrorShape::kProblem;
 }

@@ -28,12 +28,14 @@ bool is_stream(const http::Response& response) noexcept {
 
 bool has_credentials(const http::Headers& headers) noexcept {
   return headers.find(HeaderId::kAuthorization) != nullptr ||
-         headers.find(HeaderId::kXApiKey) != nullptr || headers.find(HeaderId::kCookie) != nullptr ||
-         headers.find("api-key") != nullptr || headers.find("x-goog-api-key") != nullptr;
+         headers.find(HeaderId::kXApiKey) != nullptr ||
+         headers.find(HeaderId::kCookie) != nullptr || headers.find("api-key") != nullptr ||
+         headers.find("x-goog-api-key") != nullptr;
 }
 
 // The time to the head less what the attempts took: ours.
-std::optional<Duration> overhead(const Exchange& exchange, std::optional<Duration> first_byte) noexcept {
+std::optional<Duration> overhead(const Exchange& exchange,
+                                 std::optional<Duration> first_byte) noexcept {
   if (!first_byte) return std::nullopt;
   Duration spent = *first_byte;
   for (const Attempt& attempt : exchange.attempts) spent -= attempt.ended - attempt.started;
@@ -45,8 +47,8 @@ void remove_stamps(http::Headers& headers) {
   const bool any = std::ranges::any_of(
       headers, [](const http::Field& field) { return http::is_own_header(field.name); });
   if (!any) return;
-  for (const std::string_view name : {"outrigger-request-id", "outrigger-source",
-                                      "outrigger-attempts", "outrigger-upstream"}) {
+  for (const std::string_view name :
+       {"outrigger-request-id", "outrigger-source", "outrigger-attempts", "outrigger-upstream"}) {
     headers.remove(name);
   }
 }
@@ -77,7 +79,10 @@ void stamp_in_full(const Exchange& exchange, http::Headers& headers, std::string
 }  // namespace
 
 Observe::Observe(ObserveContext& worker, std::string_view upstream, std::string_view route)
-    : worker_(worker), upstream_(upstream), route_(route), metrics_(worker.metrics, upstream, route) {}
+    : worker_(worker),
+      upstream_(upstream),
+      route_(route),
+      metrics_(worker.metrics, upstream, route) {}
 
 Task<Result<http::Response>> Observe::handle(Exchange& exchange, Next next) {
   begin(exchange);
@@ -110,7 +115,8 @@ void Observe::stamp(Exchange& exchange, http::Response& response) const {
   if (exchange.source != Source::kProxy) {
     const http::Field* id = headers.find(HeaderId::kXRequestId);
     if (id == nullptr) id = headers.find("request-id");
-    if (id != nullptr) exchange.upstream_request_id = exchange.request.head.headers.intern(id->value);
+    if (id != nullptr)
+      exchange.upstream_request_id = exchange.request.head.headers.intern(id->value);
   }
   remove_stamps(headers);
   headers.add_view(HeaderId::kOther, "Outrigger-Request-Id", exchange.id());
@@ -122,7 +128,8 @@ void Observe::stamp(Exchange& exchange, http::Response& response) const {
   }
   if (full) stamp_in_full(exchange, headers, upstream_);
   // Else a proxy of nginx's kind in front of us would hold the events back (operability 3.4).
-  if (exchange.streamed && response.tunnel == nullptr && headers.find("x-accel-buffering") == nullptr) {
+  if (exchange.streamed && response.tunnel == nullptr &&
+      headers.find("x-accel-buffering") == nullptr) {
     headers.add_view(HeaderId::kOther, "X-Accel-Buffering", "no");
   }
 }

@@ -1,5 +1,5 @@
-// The outermost filter: names the exchange, stamps its answer, turns a failure into an answer that people and
-// SDKs can read, and tells log and metrics what became of it once it is delivered.
+// The outermost filter: names the exchange, stamps its answer, turns a failure into an answer that
+// people and SDKs can read, and tells log and metrics what became of it once it is delivered.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +16,9 @@
 namespace outrigger::filters {
 
 // Labels of requests outside every upstream or route (operability 3.1).
-inline constexpr std::string_view kPassthrough = "_passthrough";  // forwarded to a host of no upstream
-inline constexpr std::string_view kUnrouted = "_unrouted";        // answered by the router
+inline constexpr std::string_view kPassthrough =
+    "_passthrough";                                         // forwarded to a host of no upstream
+inline constexpr std::string_view kUnrouted = "_unrouted";  // answered by the router
 inline constexpr std::string_view kDefaultRoute = "_default";
 
 // What the Observe filters of one worker share; outlives them.
@@ -45,8 +46,8 @@ class Observe final : public Filter, public DeliveryObserver {
   Task<Result<http::Response>> handle(Exchange& exchange, Next next) override;
   void on_delivered(Exchange& exchange, const http::Delivery& delivery) override;
 
-  // The parts of handle() around `next`, for answers that no chain makes (misroutes): begin, then stamp,
-  // then the delivery.
+  // The parts of handle() around `next`, for answers that no chain makes (misroutes): begin, then
+  // stamp, then the delivery.
   void begin(Exchange& exchange);
   void stamp(Exchange& exchange, http::Response& response) const;
 

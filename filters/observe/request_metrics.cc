@@ -15,7 +15,9 @@ constexpr std::string_view kMethods[] = {"GET",     "HEAD",    "POST",  "PUT",  
                                          "CONNECT", "OPTIONS", "TRACE", "PATCH", "_OTHER"};
 
 // Three digits or 0, whatever a peer invented.
-int bounded(int status) noexcept { return status >= 100 && status <= 999 ? status : 0; }
+int bounded(int status) noexcept {
+  return status >= 100 && status <= 999 ? status : 0;
+}
 
 std::size_t class_index(int status) noexcept {
   return status >= 100 && status < 600 ? static_cast<std::size_t>(status / 100) : 0;
@@ -23,8 +25,8 @@ std::size_t class_index(int status) noexcept {
 
 }  // namespace
 
-// Until a classifier gives verdicts: statuses that ask for another try, and failures after which nothing can
-// have been executed, are retryable.
+// Until a classifier gives verdicts: statuses that ask for another try, and failures after which
+// nothing can have been executed, are retryable.
 Outcome outcome_of(const Attempt& attempt) noexcept {
   if (attempt.failed) {
     if (attempt.code == Errc::kCancelled) return Outcome::kAborted;
@@ -36,7 +38,8 @@ Outcome outcome_of(const Attempt& attempt) noexcept {
   return attempt.status >= 400 ? Outcome::kFatal : Outcome::kSuccess;
 }
 
-RequestMetrics::RequestMetrics(MetricShard& shard, std::string_view upstream, std::string_view route)
+RequestMetrics::RequestMetrics(MetricShard& shard, std::string_view upstream,
+                               std::string_view route)
     : shard_(shard), upstream_(upstream), route_(route) {
   in_flight_ = shard.gauge(Metric::kRequestsInFlight, {upstream});
   request_bytes_ = shard.counter(Metric::kRequestBytes, {upstream});
@@ -50,7 +53,8 @@ RequestMetrics::RequestMetrics(MetricShard& shard, std::string_view upstream, st
     aborts_[i] = shard.counter(Metric::kClientAborts, {upstream, kAbortPhases[i]});
   }
   for (std::size_t i = 0; i < attempt_duration_.size(); ++i) {
-    attempt_duration_[i] = shard.histogram(Metric::kUpstreamAttemptDuration, {upstream, kOutcomes[i]});
+    attempt_duration_[i] =
+        shard.histogram(Metric::kUpstreamAttemptDuration, {upstream, kOutcomes[i]});
   }
 }
 
@@ -73,9 +77,9 @@ void RequestMetrics::count_request(const Exchange& exchange, int status) {
   const auto source = static_cast<std::uint32_t>(exchange.source);
   Counter& counter = requests_[static_cast<std::uint32_t>(status) << 8 | method << 4 | source];
   if (!counter) {
-    counter = shard_.counter(Metric::kRequests, {upstream_, route_, kMethods[method],
-                                                 fmt::format_int(status).c_str(),
-                                                 to_string(exchange.source)});
+    counter = shard_.counter(Metric::kRequests,
+                             {upstream_, route_, kMethods[method], fmt::format_int(status).c_str(),
+                              to_string(exchange.source)});
   }
   counter.add();
 }

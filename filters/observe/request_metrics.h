@@ -1,5 +1,6 @@
-// The metrics of finished requests of one route (operability 3.1). One per route and worker; series with a
-// closed label that the answer decides (status, source, outcome) are resolved when first seen, then cached.
+// The metrics of finished requests of one route (operability 3.1). One per route and worker; series
+// with a closed label that the answer decides (status, source, outcome) are resolved when first
+// seen, then cached.
 #pragma once
 
 #include <array>
@@ -44,11 +45,11 @@ class RequestMetrics {
   Gauge in_flight_;
   Counter request_bytes_, response_bytes_;
   Histogram first_byte_, overhead_;
-  std::array<Histogram, 6> duration_;  // by class of status, "0" first
-  std::array<Counter, 3> aborts_;      // queue, headers, stream
-  std::array<Histogram, 4> attempt_duration_;  // by Outcome
-  std::unordered_map<std::uint32_t, Counter> requests_;  // by method, status and source
-  std::unordered_map<std::uint32_t, Counter> attempts_;  // by outcome and status
+  std::array<Histogram, 6> duration_;                     // by class of status, "0" first
+  std::array<Counter, 3> aborts_;                         // queue, headers, stream
+  std::array<Histogram, 4> attempt_duration_;             // by Outcome
+  std::unordered_map<std::uint32_t, Counter> requests_;   // by method, status and source
+  std::unordered_map<std::uint32_t, Counter> attempts_;   // by outcome and status
   std::unordered_map<std::string_view, Counter> errors_;  // by RFC 9209 error, a literal
 };
 

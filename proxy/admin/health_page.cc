@@ -13,7 +13,8 @@ constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kText = "text/plain; charset=utf-8";
 constexpr std::string_view kAllowed = "GET, HEAD";
 
-// The state as JSON; `passed` decides between 200 and 503, so that people and probes read the same answer.
+// The state as JSON; `passed` decides between 200 and 503, so that people and probes read the same
+// answer.
 HealthPage state_page(const HealthState& state, bool passed) {
   HealthPage page{passed ? 200 : 503, kJson, {}, {}};
   JsonWriter json(page.body);

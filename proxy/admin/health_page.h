@@ -1,5 +1,5 @@
-// The pages of the health port: /livez, /readyz, /startupz and /metrics (operability 3.1, 5). Pure: a state
-// and a request in, a page out; who serves it is the supervisor's business.
+// The pages of the health port: /livez, /readyz, /startupz and /metrics (operability 3.1, 5). Pure:
+// a state and a request in, a page out; who serves it is the supervisor's business.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +32,8 @@ struct HealthPage {
   std::string body;
 };
 
-// `metrics` is asked only for /metrics. A HEAD is answered like a GET; the server leaves the body out.
+// `metrics` is asked only for /metrics. A HEAD is answered like a GET; the server leaves the body
+// out.
 HealthPage health_page(const HealthState& state, http::Method method, std::string_view target,
                        std::string_view accept,
                        const std::function<std::string(Exposition)>& metrics);

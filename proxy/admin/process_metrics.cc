@@ -58,8 +58,8 @@ double descriptor_limit() noexcept {
   return static_cast<double>(limit.rlim_cur);
 }
 
-// Field 22 of /proc/self/stat, in ticks since the machine's start; the name before it may hold anything, so
-// counting begins after its last parenthesis.
+// Field 22 of /proc/self/stat, in ticks since the machine's start; the name before it may hold
+// anything, so counting begins after its last parenthesis.
 double start_time() noexcept {
   const File file(std::fopen("/proc/self/stat", "re"));
   char text[1024];
@@ -69,9 +69,10 @@ double start_time() noexcept {
   const std::size_t name_end = line.rfind(')');
   unsigned long long ticks = 0;
   if (name_end == std::string_view::npos ||
-      std::sscanf(text + name_end + 1,
-                  " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
-                  &ticks) != 1) {
+      std::sscanf(
+          text + name_end + 1,
+          " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+          &ticks) != 1) {
     return 0;
   }
   timespec up{};

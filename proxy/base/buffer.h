@@ -1,5 +1,6 @@
-// A growing byte buffer for what we write: heads, chunk lines, log lines. Owned by one place at a time,
-// bound to no thread; clear() keeps the memory, so a buffer that is used again does not allocate.
+// A growing byte buffer for what we write: heads, chunk lines, log lines. Owned by one place at a
+// time, bound to no thread; clear() keeps the memory, so a buffer that is used again does not
+// allocate.
 #pragma once
 
 #include <cstddef>

@@ -72,8 +72,12 @@ void Block::recycle() noexcept {
   std::free(this);
 }
 
-std::size_t Block::live() noexcept { return lists.live; }
-void Block::trim() noexcept { lists.trim(); }
+std::size_t Block::live() noexcept {
+  return lists.live;
+}
+void Block::trim() noexcept {
+  lists.trim();
+}
 
 Slice Slice::copy(std::string_view text) {
   if (text.empty()) return {};

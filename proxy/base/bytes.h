@@ -1,5 +1,5 @@
-// Reference-counted slices of byte blocks: how payload moves through the proxy without a copy. A Block
-// belongs to one worker thread (its count is not atomic); what crosses threads is copied.
+// Reference-counted slices of byte blocks: how payload moves through the proxy without a copy. A
+// Block belongs to one worker thread (its count is not atomic); what crosses threads is copied.
 #pragma once
 
 #include <cstddef>
@@ -63,7 +63,9 @@ class Slice {
 
   static Slice copy(std::string_view text);
   // Refers to bytes that live for ever (a literal): no block.
-  static Slice literal(std::string_view text) noexcept { return {nullptr, text.data(), text.size()}; }
+  static Slice literal(std::string_view text) noexcept {
+    return {nullptr, text.data(), text.size()};
+  }
 
   [[nodiscard]] const char* data() const noexcept { return data_; }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
@@ -87,8 +89,8 @@ class Slice {
   std::size_t size_ = 0;
 };
 
-// A queue of slices with its byte count. Empty, it keeps room for kKept slices at most, so that an idle
-// stream does not pay for its busiest moment.
+// A queue of slices with its byte count. Empty, it keeps room for kKept slices at most, so that an
+// idle stream does not pay for its busiest moment.
 class SliceQueue {
  public:
   void push(Slice slice) {

@@ -16,8 +16,8 @@ constexpr std::array<std::uint8_t, 256> make_kinds() {
 }
 constexpr std::array<std::uint8_t, 256> kKinds = make_kinds();
 
-// Bytes of the well-formed UTF-8 sequence at the front of `text` (Unicode table 3-7), or 0; then `bad` is the
-// length of the maximal invalid part. `text` starts with a byte above 0x7f.
+// Bytes of the well-formed UTF-8 sequence at the front of `text` (Unicode table 3-7), or 0; then
+// `bad` is the length of the maximal invalid part. `text` starts with a byte above 0x7f.
 std::size_t sequence(std::string_view text, std::size_t& bad) noexcept {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned char lead = byte(0);
@@ -40,12 +40,23 @@ std::size_t sequence(std::string_view text, std::size_t& bad) noexcept {
 
 void append_escape(std::string& out, char c) {
   switch (c) {
-    case '"': out += "\\\""; return;
-    case '\\': out += "\\\\"; return;
-    case '\n': out += "\\n"; return;
-    case '\r': out += "\\r"; return;
-    case '\t': out += "\\t"; return;
-    default: break;
+    case '"':
+      out += "\\\"";
+      return;
+    case '\\':
+      out += "\\\\";
+      return;
+    case '\n':
+      out += "\\n";
+      return;
+    case '\r':
+      out += "\\r";
+      return;
+    case '\t':
+      out += "\\t";
+      return;
+    default:
+      break;
   }
   constexpr std::string_view kHex = "0123456789abcdef";
   const auto value = static_cast<unsigned char>(c);
@@ -117,7 +128,9 @@ void JsonWriter::plain(std::string_view text) {
   out_ += '"';
 }
 
-void JsonWriter::value(bool truth) { raw(truth ? "true" : "false"); }
+void JsonWriter::value(bool truth) {
+  raw(truth ? "true" : "false");
+}
 
 void JsonWriter::value(Duration time) {
   comma();

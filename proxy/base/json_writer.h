@@ -1,5 +1,5 @@
-// Writes JSON by appending to a string that its owner reuses, so a line costs no allocation. Commas are put
-// in by itself; that begins and ends match is the caller's duty.
+// Writes JSON by appending to a string that its owner reuses, so a line costs no allocation. Commas
+// are put in by itself; that begins and ends match is the caller's duty.
 #pragma once
 
 #include <charconv>
@@ -12,8 +12,8 @@
 
 namespace outrigger {
 
-// Appends `text` between quotes, escaped (RFC 8259 7). Each maximal invalid UTF-8 part becomes U+FFFD, so
-// the result is always valid JSON; U+2028 and U+2029 pass.
+// Appends `text` between quotes, escaped (RFC 8259 7). Each maximal invalid UTF-8 part becomes
+// U+FFFD, so the result is always valid JSON; U+2028 and U+2029 pass.
 void append_json_string(std::string& out, std::string_view text);
 // Appends milliseconds with three decimals, rounded down: 0.412, 30001.000. Negative counts as 0.
 void append_milliseconds(std::string& out, Duration value);

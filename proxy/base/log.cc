@@ -26,8 +26,8 @@ void append_json_line(std::string& out, std::string_view stamp, LogLevel level,
   json.end_object();
 }
 
-// A value on a terminal: bare when it is one plain word, else quoted, so that control characters of a
-// hostile text never reach the terminal.
+// A value on a terminal: bare when it is one plain word, else quoted, so that control characters of
+// a hostile text never reach the terminal.
 void append_text_value(std::string& out, std::string_view text) {
   bool plain = !text.empty();
   for (const char c : text) plain = plain && c > ' ' && c < 0x7f && c != '"' && c != '=';
@@ -43,7 +43,9 @@ void append_text_value(std::string& out, Duration time) {
   out += "ms";
 }
 
-void append_text_value(std::string& out, bool truth) { out += truth ? "true" : "false"; }
+void append_text_value(std::string& out, bool truth) {
+  out += truth ? "true" : "false";
+}
 
 template <std::integral Integer>
 void append_text_value(std::string& out, Integer number) {

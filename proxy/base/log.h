@@ -20,7 +20,8 @@ enum class LogStyle : std::uint8_t { kJson, kText };
 
 std::string_view to_string(LogLevel level) noexcept;
 
-// A named value beside the message. Keys are literals; a key that names a credential has its value hidden.
+// A named value beside the message. Keys are literals; a key that names a credential has its value
+// hidden.
 struct LogField {
   using Value = std::variant<std::string_view, std::int64_t, std::uint64_t, bool, Duration>;
   LogField(std::string_view name, std::string_view text) : key(name), value(text) {}
@@ -50,7 +51,8 @@ class Logger {
 
   [[nodiscard]] bool enabled(LogLevel level) const noexcept { return level >= least_; }
   // `logger` names the part of the proxy that speaks: "config", "listener", "health", ...
-  void log(LogLevel level, std::string_view logger, std::string_view message, LogFields fields = {});
+  void log(LogLevel level, std::string_view logger, std::string_view message,
+           LogFields fields = {});
   void debug(std::string_view logger, std::string_view message, LogFields fields = {}) {
     if (enabled(LogLevel::kDebug)) log(LogLevel::kDebug, logger, message, fields);
   }
@@ -75,13 +77,14 @@ class Logger {
   std::string line_;
 };
 
-// Lets the first of many like warnings through, then one in each interval, with how many it stands for. One
-// for each place that may be noisy; one thread.
+// Lets the first of many like warnings through, then one in each interval, with how many it stands
+// for. One for each place that may be noisy; one thread.
 class RateLimitedLog {
  public:
   explicit RateLimitedLog(Duration every = 1min) noexcept : every_(every) {}
 
-  // True when the line is to be written; `suppressed()` then tells how many were not since the last one.
+  // True when the line is to be written; `suppressed()` then tells how many were not since the last
+  // one.
   [[nodiscard]] bool allow(TimePoint now) noexcept {
     if (said_ && now - last_ < every_) {
       ++silent_;

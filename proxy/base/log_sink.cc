@@ -22,7 +22,8 @@
 namespace outrigger {
 namespace {
 
-// A pipe or terminal takes this much without blocking once poll() says that it is writable (POSIX PIPE_BUF).
+// A pipe or terminal takes this much without blocking once poll() says that it is writable (POSIX
+// PIPE_BUF).
 constexpr std::size_t kPipeBytes = 4096;
 
 bool is_regular(int fd) noexcept {
@@ -56,8 +57,8 @@ bool LogChannel::write(std::string_view lines) noexcept {
   const std::size_t first = std::min(lines.size(), capacity - at);
   std::memcpy(&ring_[at], lines.data(), first);
   std::memcpy(&ring_[0], lines.data() + first, lines.size() - first);
-  // Sequentially consistent with the thread's "asleep_ = true, then look once more": one of both sees the
-  // other, so no line waits for the next one.
+  // Sequentially consistent with the thread's "asleep_ = true, then look once more": one of both
+  // sees the other, so no line waits for the next one.
   written_.store(written + lines.size(), std::memory_order_seq_cst);
   const bool crossed_half = used < capacity / 2 && used + lines.size() >= capacity / 2;
   if (sink_.asleep_.load(std::memory_order_seq_cst) || crossed_half) sink_.wake();
@@ -123,7 +124,8 @@ std::uint64_t LogSink::dropped_lines() const noexcept {
 }
 
 void LogSink::wake() noexcept {
-  // Called by producers, so at most once per gathering: the thread sets asleep_ again after its work.
+  // Called by producers, so at most once per gathering: the thread sets asleep_ again after its
+  // work.
   const bool asleep = asleep_.exchange(false, std::memory_order_seq_cst);
   const std::scoped_lock lock(mutex_);
   woken_ = true;

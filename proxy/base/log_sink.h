@@ -1,6 +1,7 @@
-// Where log lines go: a file, stdout or stderr, written by one thread of the sink's own. Producers hand lines
-// over through rings that no lock guards, so a slow disk or pipe never holds up traffic: what does not fit is
-// dropped, counted, and the log itself says so. Owned by the process; outlives its channels' users.
+// Where log lines go: a file, stdout or stderr, written by one thread of the sink's own. Producers
+// hand lines over through rings that no lock guards, so a slow disk or pipe never holds up traffic:
+// what does not fit is dropped, counted, and the log itself says so. Owned by the process; outlives
+// its channels' users.
 #pragma once
 
 #include <atomic>
@@ -21,13 +22,14 @@ namespace outrigger {
 
 class LogSink;
 
-// One producing thread's way into a sink: a ring with one writer and one reader. Lives as long as the sink.
+// One producing thread's way into a sink: a ring with one writer and one reader. Lives as long as
+// the sink.
 class LogChannel {
  public:
   LogChannel(LogSink& sink, std::size_t bytes);
 
-  // Takes whole lines, each ended by '\n', or nothing. False when there is no room: dropped and counted.
-  // Never blocks, never allocates. One thread.
+  // Takes whole lines, each ended by '\n', or nothing. False when there is no room: dropped and
+  // counted. Never blocks, never allocates. One thread.
   bool write(std::string_view lines) noexcept;
 
  private:
@@ -42,15 +44,16 @@ class LogChannel {
 
 struct LogSinkSettings {
   std::size_t channel_bytes = std::size_t{1} << 20;  // a power of two
-  Duration gather = 10ms;      // lines wait so long for company, unless a ring is half full
-  Duration last_wait = 2s;     // for a pipe that nobody reads, when the sink ends
-  std::vector<Secret> masks = {};  // values that must never be written, wherever they stand in a line
+  Duration gather = 10ms;   // lines wait so long for company, unless a ring is half full
+  Duration last_wait = 2s;  // for a pipe that nobody reads, when the sink ends
+  std::vector<Secret> masks =
+      {};  // values that must never be written, wherever they stand in a line
 };
 
 class LogSink {
  public:
-  // "stdout", "stderr" or the path of a file, which is appended to, mode 0640. Error: kSystem. The process
-  // must ignore SIGPIPE.
+  // "stdout", "stderr" or the path of a file, which is appended to, mode 0640. Error: kSystem. The
+  // process must ignore SIGPIPE.
   static Result<std::unique_ptr<LogSink>> open(std::string path, LogSinkSettings settings = {});
   // Writes what is there, then ends; gives up after `last_wait` on a pipe that nobody reads.
   ~LogSink();
@@ -59,11 +62,11 @@ class LogSink {
 
   // A new channel for one producing thread. Any thread.
   LogChannel& channel();
-  // Opens the file anew after the lines so far, for log rotation. Any thread, not a signal handler. When
-  // that fails, the old file stays in use.
+  // Opens the file anew after the lines so far, for log rotation. Any thread, not a signal handler.
+  // When that fails, the old file stays in use.
   void reopen();
-  // Returns when all that was handed over before the call has been written, or failed to be. Any thread but
-  // the sink's; waits for a slow disk.
+  // Returns when all that was handed over before the call has been written, or failed to be. Any
+  // thread but the sink's; waits for a slow disk.
   void flush();
 
   // Lines lost because a ring was full, and because writing failed. Any thread.
@@ -104,7 +107,7 @@ class LogSink {
   std::condition_variable flushed_;
   std::vector<std::unique_ptr<LogChannel>> channels_;  // grows only
   bool woken_ = false;
-  bool hurry_ = false;   // write without gathering
+  bool hurry_ = false;  // write without gathering
   bool reopen_ = false;
   bool stopping_ = false;
   std::uint64_t flush_wanted_ = 0;

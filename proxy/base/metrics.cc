@@ -11,8 +11,9 @@ constexpr std::string_view kOther = "_other";
 constexpr std::size_t kMostSeries = 100'000;
 
 std::uint32_t cells_of(const MetricSpec& spec) noexcept {
-  return spec.type == MetricType::kHistogram ? static_cast<std::uint32_t>(spec.buckets_ns.size()) + 2
-                                             : 1;
+  return spec.type == MetricType::kHistogram
+             ? static_cast<std::uint32_t>(spec.buckets_ns.size()) + 2
+             : 1;
 }
 
 }  // namespace
@@ -87,7 +88,8 @@ std::uint32_t MetricRegistry::resolve(Metric metric, LabelValues labels) {
 
 std::uint32_t MetricRegistry::allocate(const MetricSpec& row) {
   const std::uint32_t count = cells_of(row);
-  const auto room = static_cast<std::uint32_t>(MetricShard::kChunkCells - next_cell_ % MetricShard::kChunkCells);
+  const auto room =
+      static_cast<std::uint32_t>(MetricShard::kChunkCells - next_cell_ % MetricShard::kChunkCells);
   if (count > room) next_cell_ += room;  // a series never lies in two chunks
   const std::uint32_t first = next_cell_;
   next_cell_ += count;

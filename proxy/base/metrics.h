@@ -1,6 +1,7 @@
-// Counting without a lock: each worker owns a shard of cells that it alone writes, with relaxed atomic loads
-// and stores (no locked instruction), and a scrape sums the shards. A series is resolved to a handle once,
-// when a route or upstream is set up; the hot path only adds. The registry belongs to the process.
+// Counting without a lock: each worker owns a shard of cells that it alone writes, with relaxed
+// atomic loads and stores (no locked instruction), and a scrape sums the shards. A series is
+// resolved to a handle once, when a route or upstream is set up; the hot path only adds. The
+// registry belongs to the process.
 #pragma once
 
 #include <array>
@@ -22,7 +23,8 @@ namespace outrigger {
 
 using MetricCell = std::atomic<std::uint64_t>;
 
-// Handles are as cheap as a pointer; they live as long as the registry. Only the shard's thread uses them.
+// Handles are as cheap as a pointer; they live as long as the registry. Only the shard's thread
+// uses them.
 class Counter {
  public:
   Counter() = default;
@@ -75,7 +77,8 @@ using LabelValues = std::initializer_list<std::string_view>;
 // One thread's cells. Resolving takes the registry's lock: do it at set-up.
 class MetricShard {
  public:
-  // `labels`: a value for each label of the table's row, in its order. The type must match the row's.
+  // `labels`: a value for each label of the table's row, in its order. The type must match the
+  // row's.
   Counter counter(Metric metric, LabelValues labels = {});
   Gauge gauge(Metric metric, LabelValues labels = {});
   Histogram histogram(Metric metric, LabelValues labels = {});
@@ -99,22 +102,23 @@ std::string_view content_type(Exposition exposition) noexcept;
 
 class MetricRegistry {
  public:
-  // Above `max_series` (at most 100,000) a new combination of labels is folded into one whose values are all "_other", and
-  // outrigger_telemetry_dropped_total{signal="series"} says so.
+  // Above `max_series` (at most 100,000) a new combination of labels is folded into one whose
+  // values are all "_other", and outrigger_telemetry_dropped_total{signal="series"} says so.
   explicit MetricRegistry(std::size_t max_series = 10000);
 
   // A shard for one more thread; lives as long as the registry. Any thread.
   MetricShard& add_shard();
 
-  // Replaces all series of a gauge by these, for values that the scraping side knows or that name one state
-  // at a time. Any thread.
+  // Replaces all series of a gauge by these, for values that the scraping side knows or that name
+  // one state at a time. Any thread.
   struct Sample {
     std::vector<std::string> labels;
     double value = 0;
   };
   void publish(Metric metric, std::vector<Sample> samples);
 
-  // All metrics that have a series. Any thread; takes the lock that resolving takes, never the hot path's way.
+  // All metrics that have a series. Any thread; takes the lock that resolving takes, never the hot
+  // path's way.
   [[nodiscard]] std::string expose(Exposition exposition) const;
   // The summed value of a counter or gauge series, or a histogram's count; 0 when there is none.
   [[nodiscard]] std::uint64_t total(Metric metric, LabelValues labels) const;

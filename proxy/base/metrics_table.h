@@ -1,5 +1,6 @@
-// Every metric of the proxy in one table: the exposition and the documentation are both made from it.
-// Label values come from the configuration or from closed lists, never from traffic (operability 3.1).
+// Every metric of the proxy in one table: the exposition and the documentation are both made from
+// it. Label values come from the configuration or from closed lists, never from traffic
+// (operability 3.1).
 #pragma once
 
 #include <cstddef>

@@ -60,7 +60,8 @@ std::string bound_text(std::uint64_t bound_ns, Exposition exposition) {
   const double seconds = static_cast<double>(bound_ns) / 1e9;
   // OpenMetrics wants "1.0" where the older format says "1".
   const bool whole = bound_ns % 1'000'000'000 == 0;
-  return fmt::format("{:g}{}", seconds, whole && exposition == Exposition::kOpenMetrics ? ".0" : "");
+  return fmt::format("{:g}{}", seconds,
+                     whole && exposition == Exposition::kOpenMetrics ? ".0" : "");
 }
 
 void append_head(std::string& out, const MetricSpec& row, Exposition exposition) {
@@ -126,7 +127,8 @@ void MetricRegistry::expose_family(std::string& out, const MetricSpec& row,
       count += sum(first + i);
       const bool last = i == row.buckets_ns.size();
       fmt::format_to(std::back_inserter(out), "{}_bucket", row.name);
-      append_labels(out, row.labels, values, last ? "+Inf" : bound_text(row.buckets_ns[i], exposition));
+      append_labels(out, row.labels, values,
+                    last ? "+Inf" : bound_text(row.buckets_ns[i], exposition));
       fmt::format_to(std::back_inserter(out), " {}\n", count);
     }
     fmt::format_to(std::back_inserter(out), "{}_sum", row.name);

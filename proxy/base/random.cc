@@ -50,7 +50,8 @@ std::uint64_t Random::below(std::uint64_t bound) noexcept {
 std::uint64_t secure_seed() noexcept {
   std::uint64_t seed = 0;
   if (getrandom(&seed, sizeof seed, 0) == static_cast<ssize_t>(sizeof seed)) return seed;
-  // Only before the kernel's pool is up or under a filter that forbids the call: still different each run.
+  // Only before the kernel's pool is up or under a filter that forbids the call: still different
+  // each run.
   return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
 }
 

@@ -1,5 +1,5 @@
-// Random numbers for choices that need no secrecy: balancing, jitter, identifiers. One per worker and
-// thread; a fixed seed replays a simulation. Never for keys or tokens.
+// Random numbers for choices that need no secrecy: balancing, jitter, identifiers. One per worker
+// and thread; a fixed seed replays a simulation. Never for keys or tokens.
 #pragma once
 
 #include <array>

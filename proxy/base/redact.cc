@@ -19,7 +19,8 @@ int hex_digit(char c) noexcept {
   return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-// Names in one spelling: lower case, '_' as '-', percent-encoding undone. Too long to be in a list: cut.
+// Names in one spelling: lower case, '_' as '-', percent-encoding undone. Too long to be in a list:
+// cut.
 class Name {
  public:
   explicit Name(std::string_view text) noexcept {
@@ -41,22 +42,56 @@ class Name {
 };
 
 constexpr std::string_view kHeaders[] = {
-    "api-key",     "apikey",           "authentication",      "authorization",
-    "cookie",      "dpop",             "ocp-apim-subscription-key",
-    "private-token", "proxy-authorization", "set-cookie",     "set-cookie2",
-    "x-api-key",   "x-auth",           "x-csrf-token",        "x-goog-api-key",
+    "api-key",
+    "apikey",
+    "authentication",
+    "authorization",
+    "cookie",
+    "dpop",
+    "ocp-apim-subscription-key",
+    "private-token",
+    "proxy-authorization",
+    "set-cookie",
+    "set-cookie2",
+    "x-api-key",
+    "x-auth",
+    "x-csrf-token",
+    "x-goog-api-key",
 };
-constexpr std::string_view kHeaderEndings[] = {"-token", "-secret", "-key",      "-signature",
-                                               "-credential", "-credentials", "-password",
-                                               "-authorization"};
+constexpr std::string_view kHeaderEndings[] = {"-token",     "-secret",       "-key",
+                                               "-signature", "-credential",   "-credentials",
+                                               "-password",  "-authorization"};
 
 // The OpenTelemetry list of URL parameters, and what providers take as keys (operability 3.2).
 constexpr std::string_view kQueryKeys[] = {
-    "access-token", "api-key",  "apikey",       "auth",          "authorization", "awsaccesskeyid",
-    "client-secret", "code",    "credential",   "id-token",      "jwt",           "key",
-    "pass",         "passwd",   "password",     "pwd",           "refresh-token", "secret",
-    "session",      "sig",      "signature",    "subscription-key", "token",      "x-amz-credential",
-    "x-amz-security-token", "x-amz-signature",  "x-goog-credential", "x-goog-signature",
+    "access-token",
+    "api-key",
+    "apikey",
+    "auth",
+    "authorization",
+    "awsaccesskeyid",
+    "client-secret",
+    "code",
+    "credential",
+    "id-token",
+    "jwt",
+    "key",
+    "pass",
+    "passwd",
+    "password",
+    "pwd",
+    "refresh-token",
+    "secret",
+    "session",
+    "sig",
+    "signature",
+    "subscription-key",
+    "token",
+    "x-amz-credential",
+    "x-amz-security-token",
+    "x-amz-signature",
+    "x-goog-credential",
+    "x-goog-signature",
 };
 
 template <std::size_t N>
@@ -91,11 +126,11 @@ void append_redacted_query(std::string& out, std::string_view query) {
 
 bool is_secret_header(std::string_view name) noexcept {
   const Name plain(name);
-  if (plain.view() == "idempotency-key") return false;  // an identifier, needed to tell repeats apart
+  if (plain.view() == "idempotency-key")
+    return false;  // an identifier, needed to tell repeats apart
   if (contains(kHeaders, plain.view())) return true;
-  return std::ranges::any_of(kHeaderEndings, [&](std::string_view ending) {
-    return plain.view().ends_with(ending);
-  });
+  return std::ranges::any_of(
+      kHeaderEndings, [&](std::string_view ending) { return plain.view().ends_with(ending); });
 }
 
 bool is_secret_query_key(std::string_view key) noexcept {

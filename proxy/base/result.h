@@ -1,5 +1,5 @@
-// Errors are values: an Error says what happened, who caused it and how far the attempt got, which is
-// what a retrying proxy must know. An exception is a bug (architecture 5).
+// Errors are values: an Error says what happened, who caused it and how far the attempt got, which
+// is what a retrying proxy must know. An exception is a bug (architecture 5).
 #pragma once
 
 #include <cstdint>
@@ -11,20 +11,20 @@
 namespace outrigger {
 
 enum class Errc : std::uint8_t {
-  kCancelled,        // the scope was cancelled: see Origin for by whom
-  kTimeout,          // a timer of ours fired
-  kResolve,          // the name has no usable address
-  kDestination,      // the destination policy refuses the address
-  kConnect,          // refused, unreachable
-  kTls,              // handshake or verification failed
-  kReset,            // the connection broke
-  kClosed,           // a clean end where more was due
-  kProtocol,         // the peer broke its protocol
-  kTooLarge,         // a configured bound was exceeded
-  kOverload,         // we refuse: a bound of ours is reached
-  kConfig,           // the configuration is wrong
-  kSystem,           // a system call failed in a way that names no peer
-  kInternal,         // a bug
+  kCancelled,    // the scope was cancelled: see Origin for by whom
+  kTimeout,      // a timer of ours fired
+  kResolve,      // the name has no usable address
+  kDestination,  // the destination policy refuses the address
+  kConnect,      // refused, unreachable
+  kTls,          // handshake or verification failed
+  kReset,        // the connection broke
+  kClosed,       // a clean end where more was due
+  kProtocol,     // the peer broke its protocol
+  kTooLarge,     // a configured bound was exceeded
+  kOverload,     // we refuse: a bound of ours is reached
+  kConfig,       // the configuration is wrong
+  kSystem,       // a system call failed in a way that names no peer
+  kInternal,     // a bug
 };
 
 enum class Origin : std::uint8_t { kClient, kUpstream, kProxy };
@@ -65,16 +65,16 @@ std::string_view to_string(Phase phase) noexcept;
 #define OUTRIGGER_CONCAT_(a, b) a##b
 #define OUTRIGGER_CONCAT(a, b) OUTRIGGER_CONCAT_(a, b)
 
-// The one macro: `CO_TRY(declaration, expression)` returns the error from a coroutine, or binds the value;
-// `CO_TRY(expression)` for a Status.
+// The one macro: `CO_TRY(declaration, expression)` returns the error from a coroutine, or binds the
+// value; `CO_TRY(expression)` for a Status.
 #define CO_TRY_PICK(a, b, chosen, ...) chosen
 #define CO_TRY(...) CO_TRY_PICK(__VA_ARGS__, CO_TRY_2, CO_TRY_1, )(__VA_ARGS__)
-#define CO_TRY_1(expression)                                        \
-  if (auto co_try_status = (expression); !co_try_status)            \
+#define CO_TRY_1(expression)                             \
+  if (auto co_try_status = (expression); !co_try_status) \
   co_return std::unexpected(std::move(co_try_status).error())
 #define CO_TRY_2(declaration, expression) \
   CO_TRY_3(declaration, expression, OUTRIGGER_CONCAT(co_try_, __COUNTER__))
-#define CO_TRY_3(declaration, expression, name)                          \
-  auto name = (expression);                                              \
-  if (!name) co_return std::unexpected(std::move(name).error());         \
+#define CO_TRY_3(declaration, expression, name)                  \
+  auto name = (expression);                                      \
+  if (!name) co_return std::unexpected(std::move(name).error()); \
   declaration = std::move(*name)

@@ -1,4 +1,5 @@
-// A string that must not leak: no stream operator, no formatter, zeroed when dropped (architecture 14).
+// A string that must not leak: no stream operator, no formatter, zeroed when dropped (architecture
+// 14).
 #pragma once
 
 #include <string>

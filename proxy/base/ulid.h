@@ -1,5 +1,5 @@
-// Identifiers of exchanges: ULIDs, 26 characters of Crockford's base 32 whose text sorts by time of creation.
-// One source per worker and thread; an identifier costs no system call and no allocation.
+// Identifiers of exchanges: ULIDs, 26 characters of Crockford's base 32 whose text sorts by time of
+// creation. One source per worker and thread; an identifier costs no system call and no allocation.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,8 @@ class UlidSource {
   // Sources with different seeds do not meet: 80 random bits in each millisecond.
   explicit UlidSource(std::uint64_t seed) noexcept : random_(seed) {}
 
-  // Writes the next identifier. Strictly increasing, also within one millisecond and when `unix_ms` goes
-  // backwards (ulid spec, "monotonicity").
+  // Writes the next identifier. Strictly increasing, also within one millisecond and when `unix_ms`
+  // goes backwards (ulid spec, "monotonicity").
   void next(std::uint64_t unix_ms, char (&out)[kSize]) noexcept;
 
  private:

@@ -1,6 +1,7 @@
-// Wall-clock time for what people read: log lines, identifiers, pages. Derived from a dispatcher's steady
-// time and compared with the system's clock once a second, so a step of that clock is followed within one
-// and reading costs an addition. Never for a decision. One per worker and thread.
+// Wall-clock time for what people read: log lines, identifiers, pages. Derived from a dispatcher's
+// steady time and compared with the system's clock once a second, so a step of that clock is
+// followed within one and reading costs an addition. Never for a decision. One per worker and
+// thread.
 #pragma once
 
 #include <array>

@@ -1,6 +1,7 @@
 #include "proxy/cli/banner.h"
 
 #include <algorithm>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -23,6 +24,17 @@ const config::ListenAddress* tcp_listener(const config::Config& config) {
   return found == all.end() ? nullptr : &*found;
 }
 
+// The `outrigger env` that tells of this configuration, whatever it was started with.
+std::string env_command(const config::Config& config) {
+  std::string command = "outrigger env";
+  if (config.source != "<built-in>" && config.source != "outrigger.yaml") {
+    command += " " + config.source;
+  }
+  const std::string& address = tcp_listener(config)->text;
+  if (address != "127.0.0.1:4170") command += " --listen " + address;
+  return command;
+}
+
 std::string listeners(const config::Config& config) {
   std::string text;
   for (const config::ListenAddress& address : config.server.listen) {
@@ -42,21 +54,21 @@ std::string base_url(const config::Config& config, const config::Upstream& serve
 }
 
 std::string banner(const config::Config& config) {
-  std::string text = fmt::format("outrigger: {} upstreams from {}, listening on {}\n",
-                                 config.upstreams.size(), config.source, listeners(config));
-  const std::size_t shown = std::min(kShown, config.upstreams.size());
+  const std::size_t count = config.upstreams.size();
+  std::string text = fmt::format("outrigger: {} upstream{} from {}, listening on {}\n", count,
+                                 count == 1 ? "" : "s", config.source, listeners(config));
+  if (tcp_listener(config) == nullptr || count == 0) return text + "Stop: Ctrl-C\n";
+  const std::span shown(config.upstreams.data(), std::min(kShown, count));
   std::size_t width = 0;
-  for (std::size_t i = 0; i < shown; ++i) width = std::max(width, config.upstreams[i].name.size());
-  for (std::size_t i = 0; i < shown; ++i) {
-    const config::Upstream& upstream = config.upstreams[i];
-    const std::string url = base_url(config, upstream);
-    if (!url.empty()) text += fmt::format("  {:<{}}  {}\n", upstream.name, width, url);
+  for (const config::Upstream& upstream : shown) width = std::max(width, upstream.name.size());
+  for (const config::Upstream& upstream : shown) {
+    text += fmt::format("  {:<{}}  {}\n", upstream.name, width, base_url(config, upstream));
   }
-  if (shown < config.upstreams.size()) {
-    text += fmt::format("  and {} more: `outrigger env` lists all\n", config.upstreams.size() - shown);
+  const std::string command = env_command(config);
+  if (shown.size() < count) {
+    text += fmt::format("  and {} more: {}\n", count - shown.size(), command);
   }
-  text += "Point an SDK at it: eval \"$(outrigger env)\"    Stop: Ctrl-C\n";
-  return text;
+  return text + fmt::format("Point SDKs at it: eval \"$({})\"    Stop: Ctrl-C\n", command);
 }
 
 }  // namespace outrigger::cli

@@ -1,4 +1,5 @@
-// What `outrigger run` says on a terminal before it serves: where to point an SDK (operability 5). Pure text.
+// What `outrigger run` says on a terminal before it serves: where to point an SDK (operability 5).
+// Pure text.
 #pragma once
 
 #include <string>
@@ -7,8 +8,8 @@
 
 namespace outrigger::cli {
 
-// What an SDK of this upstream wants as its base URL: `http://127.0.0.1:4170/openai/v1`. A wildcard listen
-// address is named by its loopback address; empty when only unix sockets are listened on.
+// What an SDK of this upstream wants as its base URL: `http://127.0.0.1:4170/openai/v1`. A wildcard
+// listen address is named by its loopback address; empty when only unix sockets are listened on.
 [[nodiscard]] std::string base_url(const config::Config& config, const config::Upstream& served);
 
 // A few lines for a person, ending with a newline; no colours.

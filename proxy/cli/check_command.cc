@@ -31,8 +31,8 @@ int check(const Options& options) {
     return kExitUsage;
   }
   const config::Loaded loaded = load(source);
-  const bool bad = config::has_errors(loaded.diagnostics) ||
-                   (options.strict && !loaded.diagnostics.empty());
+  const bool bad =
+      config::has_errors(loaded.diagnostics) || (options.strict && !loaded.diagnostics.empty());
   if (options.json) {
     print_out(config::render_json(loaded.diagnostics));
   } else {

@@ -98,12 +98,14 @@ std::vector<std::string> long_options(const CLI::App& command) {
 
 std::string no_such_command(const Reached& reached) {
   std::vector<std::string> known;
-  for (const CLI::App* command : subcommands(*reached.command)) known.push_back(command->get_name());
+  for (const CLI::App* command : subcommands(*reached.command))
+    known.push_back(command->get_name());
   return fmt::format("there is no command \"{}\"{}", reached.unknown,
                      did_you_mean(reached.unknown, known));
 }
 
-std::string what_is_wrong(const CLI::ParseError& error, const Reached& reached, int argc, char** argv) {
+std::string what_is_wrong(const CLI::ParseError& error, const Reached& reached, int argc,
+                          char** argv) {
   if (!reached.unknown.empty()) return no_such_command(reached);
   const std::string_view option = unknown_option(*reached.command, argc, argv);
   const auto kind = static_cast<CLI::ExitCodes>(error.get_exit_code());

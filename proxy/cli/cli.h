@@ -1,4 +1,5 @@
-// The command line (operability 3.6): data on stdout, messages on stderr, an exit code that scripts can use.
+// The command line (operability 3.6): data on stdout, messages on stderr, an exit code that scripts
+// can use.
 #pragma once
 
 namespace outrigger::cli {

@@ -1,5 +1,5 @@
-// What the commands share. A command is one file: it declares its arguments on the application and says
-// what to do when it is chosen.
+// What the commands share. A command is one file: it declares its arguments on the application and
+// says what to do when it is chosen.
 #pragma once
 
 #include <functional>
@@ -12,7 +12,8 @@
 
 namespace outrigger::cli {
 
-// The chosen command's work, called after the whole command line was accepted; returns an ExitCode (supervisor.h).
+// The chosen command's work, called after the whole command line was accepted; returns an ExitCode
+// (supervisor.h).
 using Action = std::function<int()>;
 
 void add_run(CLI::App& app, Action& chosen);
@@ -29,7 +30,8 @@ inline constexpr const char* kServing = "Serve";
 inline constexpr const char* kConfiguring = "Configure";
 inline constexpr const char* kLearning = "Look up";
 
-// Declares a command: `perform(options)` is its work. Options are shared by the parser and the action.
+// Declares a command: `perform(options)` is its work. Options are shared by the parser and the
+// action.
 template <class Options, class Perform>
 void when_chosen(CLI::App& command, Action& chosen, std::shared_ptr<Options> options,
                  Perform perform) {

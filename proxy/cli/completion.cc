@@ -22,7 +22,8 @@ std::vector<Candidate> values_of(const std::string& positional) {
       values.push_back({std::string(kind.code), std::string(kind.title)});
     }
   } else if (positional == "SHELL") {
-    for (const std::string_view shell : kCompletionShells) values.push_back({std::string(shell), {}});
+    for (const std::string_view shell : kCompletionShells)
+      values.push_back({std::string(shell), {}});
   }
   return values;
 }
@@ -68,8 +69,12 @@ std::string pattern(const std::vector<CompletionPoint>& points, Which which) {
   return text;
 }
 
-bool is_command(const CompletionPoint& point) { return !point.path.empty(); }
-bool takes_file(const CompletionPoint& point) { return point.files; }
+bool is_command(const CompletionPoint& point) {
+  return !point.path.empty();
+}
+bool takes_file(const CompletionPoint& point) {
+  return point.files;
+}
 
 std::string bash(const std::vector<CompletionPoint>& points) {
   std::string cases;
@@ -146,7 +151,8 @@ std::string zsh(const std::vector<CompletionPoint>& points) {
       pattern(points, is_command), cases, pattern(points, takes_file));
 }
 
-// Fish asks a condition a candidate: every word of the path was typed, and none of the commands below it.
+// Fish asks a condition a candidate: every word of the path was typed, and none of the commands
+// below it.
 std::string fish_condition(const CompletionPoint& point) {
   std::string condition = point.path.empty() ? "__fish_use_subcommand" : "";
   for (std::size_t at = 0; at < point.path.size();) {
@@ -170,11 +176,13 @@ std::string fish(const std::vector<CompletionPoint>& points) {
     const std::string head = fmt::format("complete -c outrigger -n '{}'", fish_condition(point));
     for (const auto* list : {&point.commands, &point.values}) {
       for (const Candidate& candidate : *list) {
-        text += fmt::format("{} -a {} -d {}\n", head, candidate.word, quoted(candidate.meaning, "\\'"));
+        text +=
+            fmt::format("{} -a {} -d {}\n", head, candidate.word, quoted(candidate.meaning, "\\'"));
       }
     }
     for (const Candidate& option : point.options) {
-      text += fmt::format("{} -l {} -d {}\n", head, option.word.substr(2), quoted(option.meaning, "\\'"));
+      text += fmt::format("{} -l {} -d {}\n", head, option.word.substr(2),
+                          quoted(option.meaning, "\\'"));
     }
     if (point.files) text += head + " -F\n";
   }

@@ -1,4 +1,5 @@
-// `outrigger config show|schema|reference`: the configuration in force and what may be written in it.
+// `outrigger config show|schema|reference`: the configuration in force and what may be written in
+// it.
 #include "config/reference.h"
 #include "config/schema.h"
 #include "config/show.h"
@@ -48,7 +49,8 @@ void add_config(CLI::App& app, Action& chosen) {
   add_show(command, chosen);
   CLI::App& schema = *command.add_subcommand("schema", "The JSON Schema, for editors");
   schema.footer(
-      "Write it beside the file and name it in the first line, and editors complete and check keys:\n"
+      "Write it beside the file and name it in the first line, and editors complete and check "
+      "keys:\n"
       "  outrigger config schema > outrigger.schema.json\n"
       "  # yaml-language-server: $schema=outrigger.schema.json");
   when_chosen(schema, chosen, std::make_shared<Nothing>(), [](const Nothing&) {

@@ -10,8 +10,8 @@
 namespace outrigger::cli {
 
 struct ConfigSource {
-  std::string file;    // empty: the built-in providers; "-": standard input
-  std::string why;     // "OUTRIGGER_CONFIG is set", ... for a message; empty when it was named
+  std::string file;  // empty: the built-in providers; "-": standard input
+  std::string why;   // "OUTRIGGER_CONFIG is set", ... for a message; empty when it was named
 };
 
 // The argument, else OUTRIGGER_CONFIG, else ./outrigger.yaml where it exists, else built in.

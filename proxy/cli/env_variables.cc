@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -10,18 +11,24 @@
 namespace outrigger::cli {
 namespace {
 
+// What an SDK adds behind its base URL, where that differs from what the profile says of the
+// provider.
+enum class Adds { kPath, kVersionAndPath };
+
 struct Row {
   std::string_view profile;
   std::string_view variable;
+  Adds adds = Adds::kPath;
 };
 
-// Providers whose own SDK reads a variable for the base URL. Most use <NAME>_BASE_URL, as we do for the rest.
+// Providers whose own SDK reads a variable for the base URL. Most use <NAME>_BASE_URL, as we do for
+// the rest.
 constexpr std::array kRead = {
     Row{"anthropic", "ANTHROPIC_BASE_URL"},
     Row{"azure-openai", "AZURE_OPENAI_ENDPOINT"},
     Row{"cohere", "CO_API_URL"},
     Row{"gemini", "GOOGLE_GEMINI_BASE_URL"},
-    Row{"groq", "GROQ_BASE_URL"},
+    Row{"groq", "GROQ_BASE_URL", Adds::kVersionAndPath},
     Row{"ollama", "OLLAMA_HOST"},
     Row{"openai", "OPENAI_BASE_URL"},
     Row{"perplexity", "PERPLEXITY_BASE_URL"},
@@ -48,10 +55,16 @@ bool taken(const std::vector<Variable>& variables, std::string_view name) {
 }
 
 // The SDK's variable goes to the first upstream with its profile; a second is told by its name.
-std::string name_for(const config::Upstream& upstream, const std::vector<Variable>& variables) {
+Variable variable_for(const config::Upstream& upstream, std::string url,
+                      const std::vector<Variable>& before) {
   const auto row = std::ranges::find(kRead, upstream.profile, &Row::profile);
-  if (row != kRead.end() && !taken(variables, row->variable)) return std::string(row->variable);
-  return made_from(upstream.name);
+  if (row == kRead.end() || taken(before, row->variable)) {
+    return {made_from(upstream.name), std::move(url)};
+  }
+  if (row->adds == Adds::kVersionAndPath && url.ends_with(upstream.expected_version)) {
+    url.resize(url.size() - upstream.expected_version.size());
+  }
+  return {std::string(row->variable), std::move(url)};
 }
 
 std::string single_quoted(std::string_view text, std::string_view escaped_quote) {
@@ -74,7 +87,8 @@ std::string line(const Variable& variable, Shell shell) {
       return fmt::format("set -gx {} {}\n", variable.name, single_quoted(variable.value, "\\'"));
     case Shell::kPowershell:
       return fmt::format("$env:{} = {}\n", variable.name, single_quoted(variable.value, "''"));
-    case Shell::kDocker: return fmt::format("{}={}\n", variable.name, variable.value);
+    case Shell::kDocker:
+      return fmt::format("{}={}\n", variable.name, variable.value);
     case Shell::kKubernetes:
       return fmt::format("- name: {}\n  value: {}\n", variable.name,
                          single_quoted(variable.value, "''"));
@@ -88,8 +102,9 @@ std::vector<Variable> base_url_variables(const config::Config& config) {
   std::vector<Variable> variables;
   for (const config::Upstream& upstream : config.upstreams) {
     const std::string url = base_url(config, upstream);
-    std::string name = name_for(upstream, variables);
-    if (!url.empty() && !taken(variables, name)) variables.push_back({std::move(name), url});
+    if (url.empty()) continue;
+    Variable variable = variable_for(upstream, url, variables);
+    if (!taken(variables, variable.name)) variables.push_back(std::move(variable));
   }
   return variables;
 }

@@ -15,8 +15,8 @@ struct Variable {
   std::string value;
 };
 
-// One an upstream, in the order of the configuration: the variable that the provider's own SDK reads
-// (OPENAI_BASE_URL), or `<NAME>_BASE_URL`. No two have the same name.
+// One an upstream, in the order of the configuration: the variable that the provider's own SDK
+// reads (OPENAI_BASE_URL), or `<NAME>_BASE_URL`. No two have the same name.
 std::vector<Variable> base_url_variables(const config::Config& config);
 
 enum class Shell { kPosix, kFish, kPowershell, kDocker, kKubernetes };

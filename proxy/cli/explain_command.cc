@@ -1,4 +1,5 @@
-// `outrigger explain`: the two tables of codes, of the configuration and of problem answers, for people.
+// `outrigger explain`: the two tables of codes, of the configuration and of problem answers, for
+// people.
 #include <algorithm>
 #include <cctype>
 #include <vector>
@@ -28,9 +29,10 @@ std::string explain(const config::CodeInfo& info) {
 std::string explain(const http::ProblemKind& kind) {
   return fmt::format(
       "{}: {}\n\n{}\nWhat to do:\n{}\n"
-      "Answered with status {}, type urn:outrigger:error:{},\nand Proxy-Status: outrigger; error={}\n",
-      kind.code, kind.title, wrap(kind.explanation, kWidth), wrap(kind.mend, kWidth, "  "), kind.status,
-      kind.code, kind.proxy_error);
+      "Answered with status {}, type urn:outrigger:error:{},\nand Proxy-Status: outrigger; "
+      "error={}\n",
+      kind.code, kind.title, wrap(kind.explanation, kWidth), wrap(kind.mend, kWidth, "  "),
+      kind.status, kind.code, kind.proxy_error);
 }
 
 std::string list() {
@@ -55,7 +57,8 @@ std::string normalised(std::string code) {
 
 int complain_about(const std::string& code) {
   std::vector<std::string> known;
-  for (const config::CodeInfo& info : config::codes()) known.push_back(config::to_string(info.code));
+  for (const config::CodeInfo& info : config::codes())
+    known.push_back(config::to_string(info.code));
   for (const http::ProblemKind& kind : http::problem_kinds()) known.emplace_back(kind.code);
   complain(fmt::format("there is no code \"{}\"{}", code, did_you_mean(code, known)));
   print_error("`outrigger explain` lists all codes.\n");

@@ -1,5 +1,5 @@
-// Checks of option values that several commands share, in the form CLI11 wants: empty when the text is
-// right, else what is wrong with it.
+// Checks of option values that several commands share, in the form CLI11 wants: empty when the text
+// is right, else what is wrong with it.
 #pragma once
 
 #include <string>

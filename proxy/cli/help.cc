@@ -42,7 +42,8 @@ std::string commands(const CLI::App& app) {
   for (const std::string& group : groups) {
     text += fmt::format("\n{}:\n", group == "Subcommands" ? "Commands" : group);
     for (const CLI::App* command : subcommands(app)) {
-      if (command->get_group() == group) text += entry(command->get_name(), command->get_description());
+      if (command->get_group() == group)
+        text += entry(command->get_name(), command->get_description());
     }
   }
   return text;
@@ -63,7 +64,8 @@ std::string option_right(const CLI::Option& option) {
 std::string arguments(const CLI::App& app) {
   std::string positional, named;
   for (const CLI::Option* option : options(app)) {
-    (option->get_positional() ? positional : named) += entry(option_left(*option), option_right(*option));
+    (option->get_positional() ? positional : named) +=
+        entry(option_left(*option), option_right(*option));
   }
   if (!positional.empty()) positional.insert(0, "\nArguments:\n");
   if (!named.empty()) named.insert(0, "\nOptions:\n");

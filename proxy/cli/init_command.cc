@@ -18,7 +18,8 @@ struct Options {
   std::string file = "outrigger.yaml";
 };
 
-// 0, or the errno that stopped it. O_EXCL: another program's file is as safe as one that was there before.
+// 0, or the errno that stopped it. O_EXCL: another program's file is as safe as one that was there
+// before.
 int write_new_file(const std::string& path, std::string_view text) {
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
   if (fd < 0) return errno;
@@ -63,7 +64,8 @@ void add_init(CLI::App& app, Action& chosen) {
   CLI::App& command = *app.add_subcommand("init", "Write a commented outrigger.yaml to start from");
   command.group(kConfiguring);
   auto options = std::make_shared<Options>();
-  command.add_option("FILE", options->file, "Where to write it (default outrigger.yaml); - prints it");
+  command.add_option("FILE", options->file,
+                     "Where to write it (default outrigger.yaml); - prints it");
   command.footer("An existing file is never written over.");
   when_chosen(command, chosen, options, init);
 }

@@ -1,13 +1,14 @@
-// The file that `outrigger init` writes: small enough to read, legal as it stands, and legal with every
-// setting switched on. In it "# words" is prose, "#key" and "#  key" are settings.
+// The file that `outrigger init` writes: small enough to read, legal as it stands, and legal with
+// every setting switched on. In it "# words" is prose, "#key" and "#  key" are settings.
 #pragma once
 
 #include <string_view>
 
 namespace outrigger::cli {
 
-inline constexpr std::string_view kInitTemplate = R"(# Outrigger: what it serves, and where. After a change: outrigger check
-# Every key: outrigger config reference. What is in force: outrigger config show --origins --defaults
+inline constexpr std::string_view kInitTemplate =
+    R"(# Outrigger: what it serves, and where. After a change: outrigger check
+# Every key: outrigger config reference. What is in force: outrigger config show --defaults
 # To switch an example on, remove the # in front of its lines.
 version: 1
 
@@ -26,7 +27,8 @@ version: 1
 #    gap: 5m                   # between two parts of an answer
 
 # An upstream is a service: its name is the first part of the path that clients call,
-# http://127.0.0.1:4170/openai/v1. `use` takes what is known of a provider: address, version, timeouts.
+# http://127.0.0.1:4170/openai/v1. `use` takes what is known of a provider: address, version,
+# timeouts.
 upstreams:
   openai:
     use: openai

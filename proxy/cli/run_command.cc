@@ -29,7 +29,8 @@ std::optional<unsigned> count_of(const std::string& workers) {
 
 int run(const Options& options) {
   if (options.file == "-") {
-    complain("run cannot read its configuration from standard input: it reloads it when it changes");
+    complain(
+        "run cannot read its configuration from standard input: it reloads it when it changes");
     return kExitUsage;
   }
   RunOptions run;
@@ -63,7 +64,9 @@ void add_run(CLI::App& app, Action& chosen) {
               "Where probes and /metrics answer (default 127.0.0.1:4173)");
   add_address(command, "--admin", options->admin, "OUTRIGGER_ADMIN",
               "Where the admin API answers (default 127.0.0.1:4172)");
-  command.add_option("--workers", options->workers, "Threads that serve: auto (one a core) or a number")
+  command
+      .add_option("--workers", options->workers,
+                  "Threads that serve: auto (one a core) or a number")
       ->type_name("N")
       ->envname("OUTRIGGER_WORKERS")
       ->check(worker_count);

@@ -19,9 +19,15 @@ bool wants_colour(std::FILE* stream) {
   return isatty(fileno(stream)) == 1;
 }
 
-void print_out(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
-void print_error(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stderr); }
-void complain(std::string_view message) { print_error(fmt::format("outrigger: {}\n", message)); }
+void print_out(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+}
+void print_error(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stderr);
+}
+void complain(std::string_view message) {
+  print_error(fmt::format("outrigger: {}\n", message));
+}
 
 bool close_output() {
   const bool failed_before = std::ferror(stdout) != 0;

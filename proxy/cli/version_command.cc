@@ -29,7 +29,8 @@ std::array<Library, 7> libraries() {
   return {{
       {"c-ares", ares_version(nullptr)},
       {"cli11", CLI11_VERSION},
-      {"fmt", fmt::format("{}.{}.{}", FMT_VERSION / 10000, FMT_VERSION / 100 % 100, FMT_VERSION % 100)},
+      {"fmt",
+       fmt::format("{}.{}.{}", FMT_VERSION / 10000, FMT_VERSION / 100 % 100, FMT_VERSION % 100)},
       {"libevent", event_get_version()},
       {"nghttp2", nghttp2_version(0)->version_str},
       {"nlohmann-json", fmt::format("{}.{}.{}", NLOHMANN_JSON_VERSION_MAJOR,
@@ -69,8 +70,8 @@ int version(const Options& options) {
     print_out(json.dump(2) + "\n");
     return kExitFine;
   }
-  std::string text = fmt::format("outrigger {}\ncompiler: {} ({})\nlibraries:", kVersion, compiler(),
-                                 build_kind());
+  std::string text = fmt::format("outrigger {}\ncompiler: {} ({})\nlibraries:", kVersion,
+                                 compiler(), build_kind());
   for (const Library& library : libraries()) {
     text += fmt::format(" {} {}", library.name, library.version);
   }

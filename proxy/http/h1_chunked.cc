@@ -56,7 +56,8 @@ ChunkedDecoder::Event ChunkedDecoder::next(std::string_view& in, std::string_vie
 // Everything but data and trailers, byte by byte; false when the byte is refused.
 bool ChunkedDecoder::step(char byte) {
   switch (state_) {
-    case State::kSize: return step_size(byte);
+    case State::kSize:
+      return step_size(byte);
     case State::kSizeLf:
       if (byte != '\n') return refuse({400, "bare_cr", "a CR is not followed by LF"});
       state_ = left_ == 0 ? State::kLastLine : State::kData;
@@ -65,7 +66,8 @@ bool ChunkedDecoder::step(char byte) {
       if (byte != '\n') return refuse({400, "bare_cr", "a CR is not followed by LF"});
       state_ = State::kDone;
       return true;
-    case State::kLastLine: return state_ = State::kFinalLf, true;
+    case State::kLastLine:
+      return state_ = State::kFinalLf, true;
     case State::kDataCr:
       if (byte != '\r') return refuse({400, "bad_chunk_end", "chunk data is not followed by CRLF"});
       state_ = State::kDataLf;
@@ -76,8 +78,10 @@ bool ChunkedDecoder::step(char byte) {
       digits_ = 0;
       chunk_extension_bytes_ = 0;
       return true;
-    case State::kRefused: return false;
-    default: return step_extension(byte);
+    case State::kRefused:
+      return false;
+    default:
+      return step_extension(byte);
   }
 }
 
@@ -91,7 +95,8 @@ bool ChunkedDecoder::step_size(char byte) {
   return end_element(byte);
 }
 
-// chunk-ext without white space (RFC 9112 7.1.1 calls it bad): *( ";" token [ "=" ( token / quoted ) ] ).
+// chunk-ext without white space (RFC 9112 7.1.1 calls it bad): *( ";" token [ "=" ( token / quoted
+// ) ] ).
 bool ChunkedDecoder::step_extension(char byte) {
   if (++chunk_extension_bytes_ > kExtensionBytesPerChunk ||
       ++body_extension_bytes_ > kExtensionBytesPerBody) {
@@ -112,7 +117,8 @@ bool ChunkedDecoder::step_extension(char byte) {
       if (!token && byte != '"') return bad_extension();
       state_ = token ? State::kExtensionValueMore : State::kExtensionQuoted;
       return true;
-    case State::kExtensionValueMore: return token || end_element(byte);
+    case State::kExtensionValueMore:
+      return token || end_element(byte);
     case State::kExtensionQuoted:
       if (is_quoted_text(byte)) return true;
       if (byte != '"' && byte != '\\') return bad_extension();
@@ -122,7 +128,8 @@ bool ChunkedDecoder::step_extension(char byte) {
       if (!in_class(byte, CharClass::kFieldByte)) return bad_extension();
       state_ = State::kExtensionQuoted;
       return true;
-    default: return end_element(byte);
+    default:
+      return end_element(byte);
   }
 }
 
@@ -178,7 +185,8 @@ bool ChunkedDecoder::keep_trailers(std::string_view section) {
     return [rule](const Field& field) { return trailer_rule(field) == rule; };
   };
   if (std::ranges::any_of(*fields, has(TrailerRule::kRefuse))) {
-    return refuse({400, "forbidden_trailer", "a trailer field would change framing, routing or rights"});
+    return refuse(
+        {400, "forbidden_trailer", "a trailer field would change framing, routing or rights"});
   }
   std::erase_if(fields->fields(), has(TrailerRule::kDrop));
   if (!fields->empty()) trailers_ = std::move(fields);

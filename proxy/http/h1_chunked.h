@@ -1,5 +1,5 @@
-// Decodes a chunked body (RFC 9112 7.1), sans-IO and strict: CRLF only, at most 16 size digits, extensions
-// checked, bounded and dropped. Payload is not copied; trailer bytes are. One a message.
+// Decodes a chunked body (RFC 9112 7.1), sans-IO and strict: CRLF only, at most 16 size digits,
+// extensions checked, bounded and dropped. Payload is not copied; trailer bytes are. One a message.
 //
 //   kSize ─▶ [kExtension...] ─▶ kSizeLf ─▶ kData ─▶ kDataCr ─▶ kDataLf ─▶ kSize
 //                                  └ size 0 ─▶ kLastLine ─▶ [kTrailers | kFinalLf] ─▶ kDone
@@ -29,25 +29,36 @@ class ChunkedDecoder {
   ~ChunkedDecoder();
 
   // Consumes from the front of `in` up to and with one event. kData: `data` is a view into what was
-  // consumed. kNeedMore: all of `in` was consumed. kEnd: what is left of `in` belongs to the next message.
-  // kEnd and kRefused repeat.
+  // consumed. kNeedMore: all of `in` was consumed. kEnd: what is left of `in` belongs to the next
+  // message. kEnd and kRefused repeat.
   Event next(std::string_view& in, std::string_view& data);
   // After kRefused: 400, or 431 when the trailers exceed the limits.
   [[nodiscard]] const Refusal& refusal() const noexcept { return refusal_; }
-  // After kEnd: the trailer fields that may be passed on; nullptr when there are none. Fields that guide
-  // framing, routing or authentication are refused; those that a trailer cannot carry otherwise
-  // (RFC 9110 6.5.1: controls, content format) are dropped.
+  // After kEnd: the trailer fields that may be passed on; nullptr when there are none. Fields that
+  // guide framing, routing or authentication are refused; those that a trailer cannot carry
+  // otherwise (RFC 9110 6.5.1: controls, content format) are dropped.
   [[nodiscard]] const Headers* trailers() const noexcept { return trailers_.get(); }
   [[nodiscard]] bool done() const noexcept { return state_ == State::kDone; }
 
  private:
   enum class State : std::uint8_t {
     kSize,
-    kExtensionName, kExtensionNameMore, kExtensionValue, kExtensionValueMore,
-    kExtensionQuoted, kExtensionEscape, kExtensionQuotedEnd,
-    kSizeLf, kData, kDataCr, kDataLf,
-    kLastLine, kFinalLf, kTrailers,
-    kDone, kRefused
+    kExtensionName,
+    kExtensionNameMore,
+    kExtensionValue,
+    kExtensionValueMore,
+    kExtensionQuoted,
+    kExtensionEscape,
+    kExtensionQuotedEnd,
+    kSizeLf,
+    kData,
+    kDataCr,
+    kDataLf,
+    kLastLine,
+    kFinalLf,
+    kTrailers,
+    kDone,
+    kRefused
   };
   struct Trailers;  // only a body with trailer fields pays for them
   bool step(char byte);

@@ -7,20 +7,27 @@
 namespace outrigger::http {
 namespace {
 
-constexpr std::size_t kSpareFields = 4;  // for those that the proxy adds, without a second allocation
+constexpr std::size_t kSpareFields =
+    4;  // for those that the proxy adds, without a second allocation
 
-constexpr bool is_blank(char byte) noexcept { return byte == ' ' || byte == '\t'; }
+constexpr bool is_blank(char byte) noexcept {
+  return byte == ' ' || byte == '\t';
+}
 
 Refusal wrong_name_byte(char byte, bool name_is_empty) noexcept {
   switch (byte) {
-    case ':': return {400, "empty_field_name", "a header field has no name"};
-    case '\n': return {400, "bare_lf", "a line ends in LF without CR"};
-    case '\r': return {400, "field_without_colon", "a header line has no colon"};
+    case ':':
+      return {400, "empty_field_name", "a header field has no name"};
+    case '\n':
+      return {400, "bare_lf", "a line ends in LF without CR"};
+    case '\r':
+      return {400, "field_without_colon", "a header line has no colon"};
     case ' ':
     case '\t':
       if (name_is_empty) return {400, "obs_fold", "a header line begins with white space"};
       return {400, "space_in_field_name", "white space in or behind a header name"};
-    default: return {400, "bad_field_name", "a header name holds a character that is no token"};
+    default:
+      return {400, "bad_field_name", "a header name holds a character that is no token"};
   }
 }
 
@@ -40,7 +47,8 @@ void FieldParser::start(std::size_t at) noexcept {
   spans_.clear();
 }
 
-// The bounds cut what parse_line() may look at, so that a verdict never depends on how the bytes arrived.
+// The bounds cut what parse_line() may look at, so that a verdict never depends on how the bytes
+// arrived.
 Progress FieldParser::parse(std::string_view bytes) {
   for (;;) {
     const std::size_t bound = std::min(line_ + limits_.field_bytes, limits_.head_bytes);

@@ -1,6 +1,6 @@
-// Parses the field lines of a head or a trailer section, up to and with its blank line (RFC 9112 5). One
-// pass over contiguous bytes that may grow and move between calls: results are offsets. Never rescans.
-// Owned by the parser of the message.
+// Parses the field lines of a head or a trailer section, up to and with its blank line (RFC 9112
+// 5). One pass over contiguous bytes that may grow and move between calls: results are offsets.
+// Never rescans. Owned by the parser of the message.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,9 @@ namespace outrigger::http {
 
 // Bounds on one head, or on one trailer section. All below 4 GiB.
 struct HeadLimits {
-  std::size_t head_bytes = 65536;   // all of it, with the blank line
-  std::size_t field_bytes = 16384;  // one line, with its CRLF; also bounds the request or status line
+  std::size_t head_bytes = 65536;  // all of it, with the blank line
+  std::size_t field_bytes =
+      16384;  // one line, with its CRLF; also bounds the request or status line
   std::uint32_t fields = 100;
 };
 
@@ -88,7 +89,7 @@ class FieldParser {
   std::size_t position_ = 0;  // offset of the first byte not yet looked at
   std::uint64_t seen_ = 0;
   std::uint64_t repeated_ = 0;
-  std::vector<Span> spans_;    // the last one is being read
+  std::vector<Span> spans_;  // the last one is being read
   Refusal refusal_;
 };
 

@@ -26,10 +26,11 @@ std::optional<std::uint64_t> parse_length(std::string_view value) noexcept {
   return length;
 }
 
-// A Transfer-Encoding that is not exactly `chunked`: 501 when it is a coding that we merely do not have,
-// 400 when its framing is unclear (RFC 9112 6.1, 6.3).
+// A Transfer-Encoding that is not exactly `chunked`: 501 when it is a coding that we merely do not
+// have, 400 when its framing is unclear (RFC 9112 6.1, 6.3).
 Refusal refused_coding(std::string_view value) noexcept {
-  const Refusal unclear{400, "bad_transfer_encoding", "the transfer coding is malformed or not final"};
+  const Refusal unclear{400, "bad_transfer_encoding",
+                        "the transfer coding is malformed or not final"};
   bool chunked = false;
   for (std::string_view item; next_list_item(value, item);) {
     if (chunked || !is_token(item)) return unclear;
@@ -79,7 +80,9 @@ bool is_persistent(const Headers& headers, Version version) noexcept {
   return version != Version::kHttp10 || connection_says(headers, "keep-alive");
 }
 
-constexpr bool is_interim(int status) noexcept { return status < 200; }
+constexpr bool is_interim(int status) noexcept {
+  return status < 200;
+}
 
 }  // namespace
 

@@ -1,5 +1,6 @@
-// Where an HTTP/1 message body ends: decided once, from validated fields, by the strict reading of RFC 9112
-// 6.3 (architecture 9, rule 2). Any conflict is a refusal; the connection closes. Pure functions.
+// Where an HTTP/1 message body ends: decided once, from validated fields, by the strict reading of
+// RFC 9112 6.3 (architecture 9, rule 2). Any conflict is a refusal; the connection closes. Pure
+// functions.
 #pragma once
 
 #include <cstdint>
@@ -17,12 +18,13 @@ struct BodyFraming {
   bool operator==(const BodyFraming&) const = default;
 };
 
-// Never kUntilClose. Refuses with 400, with 501 for a transfer coding other than chunked, and with 417 for
-// an expectation other than 100-continue.
+// Never kUntilClose. Refuses with 400, with 501 for a transfer coding other than chunked, and with
+// 417 for an expectation other than 100-continue.
 [[nodiscard]] std::expected<BodyFraming, Refusal> request_framing(const RequestHead& head);
-// Refuses with 502. `of_request` is the method that was answered: HEAD and CONNECT change the framing.
+// Refuses with 502. `of_request` is the method that was answered: HEAD and CONNECT change the
+// framing.
 [[nodiscard]] std::expected<BodyFraming, Refusal> response_framing(const ResponseHead& head,
-                                                                  Method of_request);
+                                                                   Method of_request);
 
 // Whether the connection may carry another message after this one (RFC 9112 9.3). Ask before the
 // hop-by-hop fields are removed.

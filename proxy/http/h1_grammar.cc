@@ -16,8 +16,12 @@
 namespace outrigger::http {
 namespace {
 
-constexpr bool is_alpha(int c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-constexpr bool is_digit(int c) { return c >= '0' && c <= '9'; }
+constexpr bool is_alpha(int c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+constexpr bool is_digit(int c) {
+  return c >= '0' && c <= '9';
+}
 constexpr bool is_hex(int c) {
   return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
@@ -73,7 +77,8 @@ constinit const std::array<std::uint8_t, 256> kCharClasses = make_classes();
 
 const char* skip_token(const char* at, const char* end) noexcept {
 #if defined(__SSE2__)
-  // Names are nearly all letters, digits and '-', checked sixteen at a time; the table knows the rest.
+  // Names are nearly all letters, digits and '-', checked sixteen at a time; the table knows the
+  // rest.
   const auto within = [](__m128i bytes, char first, char last) {
     return _mm_and_si128(_mm_cmpgt_epi8(bytes, _mm_set1_epi8(static_cast<char>(first - 1))),
                          _mm_cmplt_epi8(bytes, _mm_set1_epi8(static_cast<char>(last + 1))));
@@ -81,8 +86,8 @@ const char* skip_token(const char* at, const char* end) noexcept {
   while (end - at >= 16) {
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
     const __m128i letters = within(_mm_or_si128(bytes, _mm_set1_epi8(0x20)), 'a', 'z');
-    const __m128i others = _mm_or_si128(within(bytes, '0', '9'),
-                                        _mm_cmpeq_epi8(bytes, _mm_set1_epi8('-')));
+    const __m128i others =
+        _mm_or_si128(within(bytes, '0', '9'), _mm_cmpeq_epi8(bytes, _mm_set1_epi8('-')));
     const auto mask = static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(letters, others)));
     if (mask != 0xffff) {
       at += __builtin_ctz(~mask);

@@ -15,8 +15,8 @@ constexpr HeaderId kSingletons[] = {HeaderId::kAuthorization, HeaderId::kProxyAu
                                     HeaderId::kXApiKey, HeaderId::kIdempotencyKey,
                                     HeaderId::kContentType};
 
-// Compares with a pattern in which 'd' stands for any digit; the index of the first byte that differs, or
-// the number of bytes that are there.
+// Compares with a pattern in which 'd' stands for any digit; the index of the first byte that
+// differs, or the number of bytes that are there.
 std::size_t match_pattern(std::string_view bytes, std::string_view pattern) noexcept {
   const std::size_t size = std::min(bytes.size(), pattern.size());
   std::size_t i = 0;
@@ -36,7 +36,7 @@ std::optional<Version> version_of(std::string_view bytes) noexcept {
 
 // The target of a URL without a path (RFC 9110 4.2.3, RFC 9112 3.2.4).
 std::string_view complete_target(RequestHead& request) {
-  if (!request.target.empty()) return request.headers.intern("/" + std::string(request.target));
+  if (!request.target.empty()) return request.headers.intern("/", request.target);
   return request.method == Method::kOptions ? "*" : "/";
 }
 
@@ -108,7 +108,8 @@ RequestParser::Step RequestParser::parse_request_line(std::string_view bytes) {
       }
       if (at == end) return starved();
       if (*at != ' ' || method_text_.size == 0) {
-        return refuse({400, "bad_method", "the request does not begin with a method and one space"});
+        return refuse(
+            {400, "bad_method", "the request does not begin with a method and one space"});
       }
       method_ = method_of(method_text_.of(bytes));
       ++at;
@@ -206,7 +207,8 @@ bool RequestParser::check_fields(std::string_view bytes) {
   return check_host(bytes) && check_connection(bytes);
 }
 
-// Exactly one Host in HTTP/1.1, valid, and the same as the target's authority (architecture 9, rule 5).
+// Exactly one Host in HTTP/1.1, valid, and the same as the target's authority (architecture 9, rule
+// 5).
 bool RequestParser::check_host(std::string_view bytes) {
   if (!fields_.seen(HeaderId::kHost)) {
     if (version_ == Version::kHttp10) return true;
@@ -242,7 +244,8 @@ bool RequestParser::check_connection(std::string_view bytes) {
       valid = name.empty() || (is_token(name) && !is_guarded(name) && !imitates_guarded(name));
     }
   });
-  if (!valid) refuse({400, "bad_connection", "the Connection field names a guarded field or no token"});
+  if (!valid)
+    refuse({400, "bad_connection", "the Connection field names a guarded field or no token"});
   return valid;
 }
 
@@ -262,7 +265,8 @@ RequestHead RequestParser::take(Slice head) {
   request.scheme = scheme_.of(bytes);
   request.target = target_.of(bytes);
   fields_.add_to(request.headers, bytes);
-  request.authority = authority_.size != 0 ? authority_.of(bytes) : request.headers.get(HeaderId::kHost);
+  request.authority =
+      authority_.size != 0 ? authority_.of(bytes) : request.headers.get(HeaderId::kHost);
   if (version_ == Version::kHttp11) request.protocol = requested_upgrade(request.headers);
   request.headers.keep(std::move(head));
   if (form_ == TargetForm::kAbsolute && !request.target.starts_with('/')) {
@@ -297,8 +301,8 @@ Progress ResponseParser::parse(std::string_view bytes) {
   return progress;
 }
 
-// RFC 9112 4. The space behind the status may lack with the reason phrase: old servers write it so, and
-// nobody reads it otherwise.
+// RFC 9112 4. The space behind the status may lack with the reason phrase: old servers write it so,
+// and nobody reads it otherwise.
 ResponseParser::Step ResponseParser::parse_status_line(std::string_view bytes) {
   const char* const base = bytes.data();
   const char* const end = base + bytes.size();
@@ -314,7 +318,8 @@ ResponseParser::Step ResponseParser::parse_status_line(std::string_view bytes) {
       [[fallthrough]];
     case State::kReasonStart:
       if (at == end) return starved();
-      if (*at != ' ' && *at != '\r') return refuse("bad_status_line", "the status is not three digits");
+      if (*at != ' ' && *at != '\r')
+        return refuse("bad_status_line", "the status is not three digits");
       if (*at == ' ') ++at;
       reason_.at = offset();
       state_ = State::kReason;
@@ -322,7 +327,8 @@ ResponseParser::Step ResponseParser::parse_status_line(std::string_view bytes) {
     case State::kReason:
       at = skip_field_value(at, end);
       if (at == end) return starved();
-      if (*at != '\r') return refuse("bad_status_line", "the status line holds a control character");
+      if (*at != '\r')
+        return refuse("bad_status_line", "the status line holds a control character");
       reason_.size = offset() - reason_.at;
       ++at;
       state_ = State::kReasonLf;
@@ -344,7 +350,8 @@ ResponseParser::Step ResponseParser::parse_status(std::string_view bytes) {
     return refuse("bad_status_line", "the answer does not begin with an HTTP version and a status");
   }
   const auto version = version_of(bytes);
-  if (!version) return refuse("version_not_supported", "the answer is neither HTTP/1.0 nor HTTP/1.1");
+  if (!version)
+    return refuse("version_not_supported", "the answer is neither HTTP/1.0 nor HTTP/1.1");
   version_ = *version;
   status_ = (bytes[9] - '0') * 100 + (bytes[10] - '0') * 10 + (bytes[11] - '0');
   if (status_ < 100) return refuse("bad_status_line", "the status is below 100");
@@ -352,7 +359,8 @@ ResponseParser::Step ResponseParser::parse_status(std::string_view bytes) {
   return Step::kLineEnded;
 }
 
-ResponseParser::Step ResponseParser::refuse(std::string_view code, std::string_view detail) noexcept {
+ResponseParser::Step ResponseParser::refuse(std::string_view code,
+                                            std::string_view detail) noexcept {
   state_ = State::kRefused;
   refusal_ = {502, code, detail};
   return Step::kRefused;

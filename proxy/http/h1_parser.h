@@ -1,5 +1,6 @@
-// HTTP/1 request and response heads: sans-IO, strict (architecture 9), one pass. A parser belongs to its
-// connection and is used again for each message on it. Framing is decided apart, in h1_framing.
+// HTTP/1 request and response heads: sans-IO, strict (architecture 9), one pass. A parser belongs
+// to its connection and is used again for each message on it. Framing is decided apart, in
+// h1_framing.
 #pragma once
 
 #include <cstdint>
@@ -15,9 +16,9 @@ class RequestParser {
  public:
   explicit RequestParser(HeadLimits limits) noexcept : limits_(limits), fields_(limits) {}
 
-  // `bytes` is everything since the message began, at least as long as at the last call; it may have
-  // moved. Goes on where it stopped. After kComplete or kRefused it answers the same until take().
-  // One leading CRLF is tolerated (RFC 9112 2.2).
+  // `bytes` is everything since the message began, at least as long as at the last call; it may
+  // have moved. Goes on where it stopped. After kComplete or kRefused it answers the same until
+  // take(). One leading CRLF is tolerated (RFC 9112 2.2).
   Progress parse(std::string_view bytes);
   // A byte other than of the tolerated leading CRLF was seen: the peer has begun a request.
   [[nodiscard]] bool started() const noexcept { return started_; }
@@ -25,9 +26,9 @@ class RequestParser {
   [[nodiscard]] std::size_t size() const noexcept { return fields_.end(); }
   // After kRefused: 400, 414, 431, 501 or 505. The connection must close; the rest is never parsed.
   [[nodiscard]] const Refusal& refusal() const noexcept { return refusal_; }
-  // After kComplete, once. `head` is the first size() bytes, or a copy of them; the returned views point
-  // into it and its Headers keep it. Ready for the next message afterwards.
-  // `authority` is the target's, else Host; `protocol` is requested_upgrade() of an HTTP/1.1 request.
+  // After kComplete, once. `head` is the first size() bytes, or a copy of them; the returned views
+  // point into it and its Headers keep it. Ready for the next message afterwards. `authority` is
+  // the target's, else Host; `protocol` is requested_upgrade() of an HTTP/1.1 request.
   [[nodiscard]] RequestHead take(Slice head);
 
  private:
@@ -61,8 +62,8 @@ class ResponseParser {
  public:
   explicit ResponseParser(HeadLimits limits) noexcept : limits_(limits), fields_(limits) {}
 
-  // As RequestParser::parse, but nothing may precede the status line. Any status from 100 to 999 passes
-  // (RFC 9110 15: clients treat those above 599 as 5xx).
+  // As RequestParser::parse, but nothing may precede the status line. Any status from 100 to 999
+  // passes (RFC 9110 15: clients treat those above 599 as 5xx).
   Progress parse(std::string_view bytes);
   [[nodiscard]] bool started() const noexcept { return started_; }
   [[nodiscard]] std::size_t size() const noexcept { return fields_.end(); }
@@ -73,7 +74,13 @@ class ResponseParser {
  private:
   using Step = LineStep;
   enum class State : std::uint8_t {
-    kStatus, kReasonStart, kReason, kReasonLf, kFields, kDone, kRefused
+    kStatus,
+    kReasonStart,
+    kReason,
+    kReasonLf,
+    kFields,
+    kDone,
+    kRefused
   };
   Step parse_status_line(std::string_view bytes);
   Step parse_status(std::string_view bytes);

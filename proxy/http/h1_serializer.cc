@@ -15,7 +15,9 @@ using Kind = BodyFraming::Kind;
 // Writes one head; whatever would break the grammar makes it bad, and finish() undoes it all.
 class HeadWriter {
  public:
-  explicit HeadWriter(Buffer& out) noexcept : out_(out), begin_(out.size()) { out.reserve(begin_ + 512); }
+  explicit HeadWriter(Buffer& out) noexcept : out_(out), begin_(out.size()) {
+    out.reserve(begin_ + 512);
+  }
 
   void text(std::string_view part) { out_.append(part); }
   void require(bool valid) noexcept { bad_ = bad_ || !valid; }
@@ -62,7 +64,8 @@ class HeadWriter {
   bool bad_ = false;
 };
 
-// Content-Length where the fields have it, or at their end. Wherever framing rules it out, not at all.
+// Content-Length where the fields have it, or at their end. Wherever framing rules it out, not at
+// all.
 class LengthField {
  public:
   enum class WithoutBody { kKeep, kDrop };
@@ -112,35 +115,35 @@ bool fits_request_line(const RequestHead& head) noexcept {
   return head.target.front() == '/' || head.target == "*" || head.method == Method::kConnect;
 }
 
-void write_cookies(HeadWriter& writer, const Headers& headers) {
-  bool first = true;
+// One field of all Cookie fields (RFC 9113 8.2.3), named as `first` is; empty ones add nothing.
+void write_cookies(HeadWriter& writer, const Headers& headers, const Field& first) {
+  writer.checked(first.name, first.id == header_id(first.name));
+  std::string_view separator = ": ";
   for (const Field& field : headers) {
-    if (field.id != HeaderId::kCookie) continue;
-    if (first) {
-      writer.checked(field.name, is_token(field.name));
-      writer.text(": ");
-    } else {
-      writer.text("; ");
-    }
+    if (field.id != HeaderId::kCookie || field.value.empty()) continue;
+    writer.text(separator);
     writer.checked(field.value, is_field_value(field.value));
-    first = false;
+    separator = "; ";
   }
-  writer.text(kCrlf);
+  writer.text(separator == ": " ? ": \r\n" : "\r\n");
 }
 
-void write_fields(HeadWriter& writer, const Headers& headers, LengthField& length, Kind framing) {
-  bool cookies = false;
+enum class Cookies { kKeep, kJoin };
+
+void write_fields(HeadWriter& writer, const Headers& headers, LengthField& length, Kind framing,
+                  Cookies cookies) {
+  bool joined = false;
   for (const Field& field : headers) {
     if (is_generated(field.id)) continue;
     if (field.id == HeaderId::kContentLength) {
       length.at_field(writer, field);
     } else if (field.id == HeaderId::kTrailer && framing != Kind::kChunked) {
       continue;  // announces what this framing cannot carry
-    } else if (field.id != HeaderId::kCookie) {
+    } else if (field.id != HeaderId::kCookie || cookies == Cookies::kKeep) {
       writer.field(field);
-    } else if (!cookies) {
-      write_cookies(writer, headers);
-      cookies = true;
+    } else if (!joined) {
+      write_cookies(writer, headers, field);
+      joined = true;
     }
   }
   length.at_end(writer);
@@ -194,7 +197,7 @@ Status write_request(Buffer& out, const RequestHead& head, const BodyFraming& fr
   writer.require(hosts <= 1);
   if (hosts == 0) writer.field("Host", head.authority);
   LengthField length(framing, LengthField::WithoutBody::kDrop);
-  write_fields(writer, head.headers, length, framing.kind);
+  write_fields(writer, head.headers, length, framing.kind, Cookies::kJoin);
   write_connection(writer, connection, head);
   return writer.finish();
 }
@@ -211,9 +214,9 @@ Status write_response(Buffer& out, const ResponseHead& head, const BodyFraming& 
   writer.checked(reason, is_field_value(reason));
   writer.text(kCrlf);
   const bool lengthless = head.status < 200 || head.status == 204;
-  LengthField length(framing, lengthless ? LengthField::WithoutBody::kDrop
-                                         : LengthField::WithoutBody::kKeep);
-  write_fields(writer, head.headers, length, framing.kind);
+  LengthField length(
+      framing, lengthless ? LengthField::WithoutBody::kDrop : LengthField::WithoutBody::kKeep);
+  write_fields(writer, head.headers, length, framing.kind, Cookies::kKeep);
   write_connection(writer, connection, head, client);
   return writer.finish();
 }

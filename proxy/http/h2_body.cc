@@ -7,18 +7,14 @@
 namespace outrigger::http {
 namespace {
 
-// Suspends until the stream's writer side changes; with `stall`, fails when no byte was framed for so long.
-Task<Status> writer_wait(H2Stream& stream, Dispatcher& loop, CancelScope& scope,
-                         std::optional<Duration> stall) {
-  if (!stall) co_return co_await stream.writable.wait(scope);
-  for (;;) {
-    const std::uint64_t before = stream.out_bytes;
-    CancelScope timed(scope);
-    DeadlineTimer timer(loop, timed);
-    timer.start(*stall, {Errc::kTimeout, stream.peer, "connection_write_timeout"});
-    Status woken = co_await stream.writable.wait(timed);
-    if (woken || scope.cancelled() || stream.out_bytes == before) co_return woken;
-  }
+bool reached(const H2Stream& stream, H2Until until) noexcept {
+  return until == H2Until::kEndSent ? stream.end_sent
+                                    : stream.session != nullptr && stream.out.bytes() < kH2SendHigh;
+}
+
+// Nothing will change any more: closed, and (for the end) not on its way to the kernel either.
+bool hopeless(const H2Stream& stream, H2Until until) noexcept {
+  return stream.session == nullptr && (until == H2Until::kRoom || !stream.end_framed);
 }
 
 std::unexpected<Error> broken(const H2Stream& stream) {
@@ -68,25 +64,23 @@ bool H2BodySource::too_slow() const noexcept {
   return bytes_ < pace_.bytes_per_second * seconds;
 }
 
-Task<Status> h2_room(H2StreamPtr stream, Dispatcher& loop, CancelScope& scope,
+Task<Status> h2_wait(H2Stream& stream, H2Until until, Dispatcher& loop, CancelScope& scope,
                      std::optional<Duration> stall) {
-  while (stream->session != nullptr && stream->out.bytes() >= kH2SendHigh) {
-    CO_TRY(co_await writer_wait(*stream, loop, scope, stall));
-  }
-  if (stream->session == nullptr) co_return broken(*stream);
-  co_return Status{};
-}
-
-Task<Status> h2_flushed(H2StreamPtr stream, Dispatcher& loop, CancelScope& scope,
-                        std::optional<Duration> stall) {
-  while (!stream->end_sent) {
-    if (stream->session == nullptr && !stream->end_framed) co_return broken(*stream);
-    CO_TRY(co_await writer_wait(*stream, loop, scope, stall));
+  while (!reached(stream, until)) {
+    if (hopeless(stream, until)) co_return broken(stream);
+    const std::uint64_t before = stream.out_bytes;
+    CancelScope timed(scope);
+    DeadlineTimer timer(loop, timed);
+    if (stall) timer.start(*stall, {Errc::kTimeout, stream.peer, "connection_write_timeout"});
+    Status woken = co_await stream.writable.wait(timed);
+    // A byte was framed meanwhile: the peer is slow, not stuck.
+    const bool moved = timed.cancelled() && !scope.cancelled() && stream.out_bytes != before;
+    if (!woken && !moved) co_return woken;
   }
   co_return Status{};
 }
 
-Task<H2Sent> h2_send_body(H2StreamPtr stream, Body& body, Dispatcher& loop, CancelScope& scope,
+Task<H2Sent> h2_send_body(H2Stream& stream, Body& body, Dispatcher& loop, CancelScope& scope,
                           std::optional<Duration> stall) {
   H2Sent sent;
   while (!body.ended()) {
@@ -98,12 +92,12 @@ Task<H2Sent> h2_send_body(H2StreamPtr stream, Body& body, Dispatcher& loop, Canc
     if (bytes->empty()) break;
     sent.bytes += bytes->size();
     ++sent.chunks;
-    if (stream->session != nullptr) stream->session->send(*stream, std::move(*bytes));
-    if (stream->session != nullptr && stream->out.bytes() < kH2SendHigh) continue;
-    sent.status = co_await h2_room(stream, loop, scope, stall);
+    if (stream.session != nullptr) stream.session->send(stream, std::move(*bytes));
+    if (reached(stream, H2Until::kRoom)) continue;
+    sent.status = co_await h2_wait(stream, H2Until::kRoom, loop, scope, stall);
     if (!sent.status) co_return sent;
   }
-  if (stream->session != nullptr) stream->session->end(*stream, body.trailers());
+  if (stream.session != nullptr) stream.session->end(stream, body.trailers());
   co_return sent;
 }
 
@@ -124,7 +118,7 @@ Task<Result<Slice>> H2Tunnel::read(CancelScope& scope) {
 
 Task<Status> H2Tunnel::write(Slice bytes, CancelScope& scope) {
   if (stream_->session != nullptr) stream_->session->send(*stream_, std::move(bytes));
-  co_return co_await h2_room(stream_, loop_, scope, std::nullopt);
+  co_return co_await h2_wait(*stream_, H2Until::kRoom, loop_, scope, std::nullopt);
 }
 
 Task<Status> H2Tunnel::finish(CancelScope&) {

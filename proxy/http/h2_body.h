@@ -52,16 +52,16 @@ struct H2Sent {
   std::uint32_t chunks = 0;
 };
 
-// Waits until `out` of the stream has room (below kH2SendHigh), or is sent to its end, or the stream
-// failed, which is the error. Fails with kTimeout when the peer takes nothing for `stall`.
-Task<Status> h2_room(H2StreamPtr stream, Dispatcher& loop, CancelScope& scope,
+// Waits until `out` of the stream has room (below kH2SendHigh), or until its end was handed to the kernel.
+// A broken stream is the error; so is a peer that takes nothing for `stall` (kTimeout). `stream` outlives
+// the task.
+enum class H2Until : std::uint8_t { kRoom, kEndSent };
+Task<Status> h2_wait(H2Stream& stream, H2Until until, Dispatcher& loop, CancelScope& scope,
                      std::optional<Duration> stall);
-Task<Status> h2_flushed(H2StreamPtr stream, Dispatcher& loop, CancelScope& scope,
-                        std::optional<Duration> stall);
 
 // Pulls a body to its end into the stream, with END_STREAM on the last DATA frame, and its trailers. On an
-// error of the body nothing is ended: the caller resets the stream. `body` outlives the task.
-Task<H2Sent> h2_send_body(H2StreamPtr stream, Body& body, Dispatcher& loop, CancelScope& scope,
+// error of the body nothing is ended: the caller resets the stream. `stream` and `body` outlive the task.
+Task<H2Sent> h2_send_body(H2Stream& stream, Body& body, Dispatcher& loop, CancelScope& scope,
                           std::optional<Duration> stall);
 
 // The two directions of a CONNECT stream (RFC 9113 8.5, RFC 8441).

@@ -53,14 +53,16 @@ bool H2Link::wake(const H2StreamPtr& stream, const bool& gone) {
 void H2Link::turn() {
   bool gone = false;
   gone_ = &gone;
-  std::vector<H2StreamPtr> ready;
+  // On the stack, for waking may destroy the link; the memory is kept from turn to turn.
+  std::vector<H2StreamPtr> waking = std::move(waking_);
   while (!session_.ready().empty()) {
-    ready.clear();
-    ready.swap(session_.ready());
-    for (const H2StreamPtr& stream : ready) {
+    waking.swap(session_.ready());
+    for (const H2StreamPtr& stream : waking) {
       if (!wake(stream, gone)) return;
     }
+    waking.clear();
   }
+  waking_ = std::move(waking);
   owner_.on_turn();
   if (gone) return;
   // The writer first: what it cannot send at once must be copied out of the read block by settle().

@@ -61,6 +61,7 @@ class H2Link final : private H2SessionObserver {
   H2LinkOwner& owner_;
   std::optional<Duration> write_stall_;
   H2Output output_;
+  std::vector<H2StreamPtr> waking_;
   Signal read_turn_;
   Signal write_turn_;
   Guard* guard_;

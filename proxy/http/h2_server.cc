@@ -67,6 +67,10 @@ class H2Server::Core final : private H2LinkOwner, private Timer {
   void on_fire() override;
   void due_at(TimePoint when);
   void check_times();
+  bool due(TimePoint when);
+  [[nodiscard]] Duration idle_time() const noexcept {
+    return served_ ? settings_.keep_alive_idle : settings_.first_request_idle;
+  }
   void advance_drain();
 
   Stream& stream_;
@@ -151,11 +155,17 @@ Task<Delivery> H2Server::Core::Sink::send(Response response, CancelScope& scope)
   stream_->answering = true;
   if (response.tunnel != nullptr) {
     co_await send_tunnel(response, scope, delivery);
+  } else if (const Slice* whole = none ? nullptr : response.body.whole()) {
+    delivery.body_bytes = whole->size();
+    delivery.chunks = 1;
+    server_.session_.send(*stream_, *whole);
+    server_.session_.end(*stream_);
   } else if (!none) {
     co_await send_body(response, scope, delivery);
   }
   if (delivery.status) {
-    delivery.status = co_await h2_flushed(stream_, server_.link_.loop(), scope, server_.settings_.write_stall);
+    delivery.status = co_await h2_wait(*stream_, H2Until::kEndSent, server_.link_.loop(), scope,
+                                       server_.settings_.write_stall);
   }
   delivery.http_status = stream_->head_sent ? response.head.status : 0;
   delivery.first_byte = stream_->head_sent_at;
@@ -166,7 +176,7 @@ Task<Delivery> H2Server::Core::Sink::send(Response response, CancelScope& scope)
 
 Task<void> H2Server::Core::Sink::send_body(Response& response, CancelScope& scope,
                                            Delivery& delivery) {
-  H2Sent sent = co_await h2_send_body(stream_, response.body, server_.link_.loop(), scope,
+  H2Sent sent = co_await h2_send_body(*stream_, response.body, server_.link_.loop(), scope,
                                       server_.settings_.write_stall);
   delivery.status = std::move(sent.status);
   delivery.body_bytes = sent.bytes;
@@ -328,7 +338,7 @@ void H2Server::Core::due_at(TimePoint when) {
 
 void H2Server::Core::on_turn() {
   const TimePoint now = link_.loop().now();
-  if (session_.finished()) return;
+  if (session_.finished() || session_.terminated()) return;
   if (!session_.settings_acked()) due_at(started_ + settings_.head_time);
   if (!session_.head_open()) {
     head_since_.reset();
@@ -340,7 +350,7 @@ void H2Server::Core::on_turn() {
     quiet_since_.reset();
   } else if (!quiet_since_) {
     quiet_since_ = now;
-    due_at(now + (served_ ? settings_.keep_alive_idle : settings_.first_request_idle));
+    due_at(now + idle_time());
   }
   if (drain_ == Drain::kAnnounced && session_.pings_waiting() == 0) advance_drain();
 }
@@ -352,27 +362,22 @@ void H2Server::Core::on_fire() {
 
 // Timers are armed early and never moved back: here it shows what is really due.
 void H2Server::Core::check_times() {
-  const TimePoint now = link_.loop().now();
-  if (drain_ == Drain::kAnnounced) {
-    if (now >= drain_final_at_) advance_drain();
-    else due_at(drain_final_at_);
+  if (drain_ == Drain::kAnnounced && due(drain_final_at_)) advance_drain();
+  if (!session_.settings_acked() && due(started_ + settings_.head_time)) {
+    return session_.terminate(NGHTTP2_SETTINGS_TIMEOUT);
   }
-  if (!session_.settings_acked()) {
-    if (now >= started_ + settings_.head_time) return session_.terminate(NGHTTP2_SETTINGS_TIMEOUT);
-    due_at(started_ + settings_.head_time);
+  // Absolute, so that one byte now and then does not hold a connection (architecture 10, Slowloris).
+  if (head_since_ && due(*head_since_ + settings_.head_time)) {
+    return session_.terminate(NGHTTP2_ENHANCE_YOUR_CALM);
   }
-  if (head_since_) {
-    // Absolute, so that one byte now and then does not hold a connection (architecture 10, Slowloris).
-    const TimePoint due = *head_since_ + settings_.head_time;
-    if (now >= due) return session_.terminate(NGHTTP2_ENHANCE_YOUR_CALM);
-    due_at(due);
-  }
-  if (quiet_since_) {
-    const TimePoint due =
-        *quiet_since_ + (served_ ? settings_.keep_alive_idle : settings_.first_request_idle);
-    if (now >= due) return session_.terminate(NGHTTP2_NO_ERROR);
-    due_at(due);
-  }
+  if (quiet_since_ && due(*quiet_since_ + idle_time())) session_.terminate(NGHTTP2_NO_ERROR);
+}
+
+// Whether that moment has come; if not, wakes then.
+bool H2Server::Core::due(TimePoint when) {
+  if (link_.loop().now() >= when) return true;
+  due_at(when);
+  return false;
 }
 
 void H2Server::Core::drain() {

@@ -211,7 +211,7 @@ void H2Session::settle() {
 }
 
 H2StreamPtr H2Session::open(std::int32_t id) {
-  auto stream = std::make_shared<H2Stream>();
+  H2StreamPtr stream = make_h2_stream();
   stream->session = this;
   stream->id = id;
   stream->peer = peer_;
@@ -316,7 +316,11 @@ void H2Session::on_response_head(H2Stream& stream) {
     return;
   }
   stream.head_done = !interim;
-  stream.answers.push_back(std::move(head));
+  if (interim) {
+    stream.interims.push_back(std::move(head));
+  } else {
+    stream.response = std::move(head);
+  }
 }
 
 void H2Session::on_trailers(H2Stream& stream) {
@@ -332,7 +336,7 @@ Result<H2StreamPtr> H2Session::request(const RequestHead& head, std::string_view
   if (Status status = request_fields(head, scheme, fields_); !status) {
     return std::unexpected(std::move(status).error());
   }
-  H2StreamPtr stream = std::make_shared<H2Stream>();
+  H2StreamPtr stream = make_h2_stream();
   const nghttp2_data_provider provider = payload_of(*stream);
   const std::int32_t id =
       nghttp2_submit_request(session_, nullptr, fields_.data(), fields_.size(),

@@ -130,6 +130,7 @@ class H2Session {
   [[nodiscard]] bool head_open() const noexcept { return head_open_; }
   [[nodiscard]] bool goaway_received() const noexcept { return goaway_received_; }
   [[nodiscard]] std::uint32_t pings_waiting() const noexcept { return pings_; }
+  [[nodiscard]] bool terminated() const noexcept { return terminated_; }
   // Client: no further request can start.
   [[nodiscard]] bool closing() const noexcept;
   // Client: a request would be sent at once.

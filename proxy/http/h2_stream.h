@@ -41,7 +41,8 @@ struct H2Stream : std::enable_shared_from_this<H2Stream> {
   // ---- received ----
   RequestHead request;                // server: valid once the stream is announced
   std::optional<Refusal> refusal;     // server: the head is to be refused; client: the answer is unusable
-  std::vector<ResponseHead> answers;  // client: interim heads, then the final one
+  std::vector<ResponseHead> interims;  // client: in order, before the final head
+  ResponseHead response;              // client: the final head, once head_done
   SliceQueue in;
   std::unique_ptr<Headers> trailers;
   std::uint8_t interim_heads = 0;     // client: how many came
@@ -77,6 +78,9 @@ struct H2Stream : std::enable_shared_from_this<H2Stream> {
 };
 
 using H2StreamPtr = std::shared_ptr<H2Stream>;
+
+// From the thread's frame pool: streams come and go with their exchange's frames.
+H2StreamPtr make_h2_stream();
 
 // Merges small slices, and copies those that keep a much larger block alive, so that a waiting queue costs
 // at most a few times its bytes (architecture 10).

@@ -59,7 +59,8 @@ constexpr KnownName kKnown[] = {
 constexpr std::size_t kCount = std::size(kKnown);
 constexpr std::size_t kLongest = kKnown[kCount - 1].text.size();
 static_assert(std::ranges::is_sorted(kKnown, {}, [](const KnownName& n) { return n.text.size(); }));
-static_assert(kCount == static_cast<std::size_t>(HeaderId::kTracestate), "every HeaderId has its name");
+static_assert(kCount == static_cast<std::size_t>(HeaderId::kTracestate),
+              "every HeaderId has its name");
 
 // A name of at most 24 bytes as three words that may overlap.
 using Words = std::array<std::uint64_t, 3>;
@@ -87,8 +88,8 @@ constexpr Words load(const char* text, std::size_t size) noexcept {
   return {};
 }
 
-// `expected` is the lower-case name; `fold` has the case bit of its letters only, so that no other byte can
-// pass for a letter.
+// `expected` is the lower-case name; `fold` has the case bit of its letters only, so that no other
+// byte can pass for a letter.
 struct Folded {
   Words expected;
   Words fold;
@@ -102,12 +103,13 @@ struct KnownNames {
     for (std::size_t i = 0; i < kCount; ++i) {
       char fold[sizeof(Words)] = {};
       const std::string_view text = kKnown[i].text;
-      std::ranges::transform(text, fold, [](char c) { return c >= 'a' && c <= 'z' ? '\x20' : '\0'; });
+      std::ranges::transform(text, fold,
+                             [](char c) { return c >= 'a' && c <= 'z' ? '\x20' : '\0'; });
       names[i] = {load(text.data(), text.size()), load(fold, text.size())};
     }
     for (std::size_t size = 0; size < begin.size(); ++size) {
-      const auto* first = std::ranges::lower_bound(kKnown, size, {},
-                                                   [](const KnownName& n) { return n.text.size(); });
+      const auto* first = std::ranges::lower_bound(
+          kKnown, size, {}, [](const KnownName& n) { return n.text.size(); });
       begin[size] = static_cast<std::uint8_t>(first - kKnown);
     }
   }
@@ -140,15 +142,18 @@ HeaderId header_id(std::string_view name) noexcept {
 
 bool is_own_header(std::string_view name) noexcept {
   constexpr std::string_view kPrefix = "outrigger-";
-  return name.size() > kPrefix.size() && equals_ignore_case(name.substr(0, kPrefix.size()), kPrefix);
+  return name.size() > kPrefix.size() &&
+         equals_ignore_case(name.substr(0, kPrefix.size()), kPrefix);
 }
 
 bool equals_ignore_case(std::string_view a, std::string_view b) noexcept {
-  return a.size() == b.size() &&
-         std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
+                                            [](char x, char y) { return lower(x) == lower(y); });
 }
 
-Headers::Headers(const Headers& other) { *this = other; }
+Headers::Headers(const Headers& other) {
+  *this = other;
+}
 
 Headers& Headers::operator=(const Headers& other) {
   if (this == &other) return *this;

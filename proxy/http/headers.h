@@ -1,6 +1,6 @@
-// An ordered list of header fields, as received. Names of well-known fields compare as integers. The text
-// of parsed fields lives in the message's head buffer; text that we add lives in the list's own arena, so a
-// field's views stay valid as long as the list. One worker thread.
+// An ordered list of header fields, as received. Names of well-known fields compare as integers.
+// The text of parsed fields lives in the message's head buffer; text that we add lives in the
+// list's own arena, so a field's views stay valid as long as the list. One worker thread.
 #pragma once
 
 #include <cstdint>
@@ -15,11 +15,43 @@ namespace outrigger::http {
 // Fields that the proxy itself looks at. Anything else is kOther and compares by text.
 enum class HeaderId : std::uint8_t {
   kOther,
-  kAccept, kAcceptEncoding, kAltSvc, kAuthorization, kCacheControl, kConnection, kContentEncoding,
-  kContentLength, kContentType, kCookie, kDate, kExpect, kForwarded, kGrpcTimeout, kHost, kHttp2Settings,
-  kIdempotencyKey, kKeepAlive, kLocation, kPrefer, kProxyAuthenticate, kProxyAuthorization,
-  kProxyConnection, kProxyStatus, kRetryAfter, kServer, kTe, kTrailer, kTransferEncoding, kUpgrade,
-  kUserAgent, kVia, kXApiKey, kXForwardedFor, kXRequestId, kTraceparent, kTracestate,
+  kAccept,
+  kAcceptEncoding,
+  kAltSvc,
+  kAuthorization,
+  kCacheControl,
+  kConnection,
+  kContentEncoding,
+  kContentLength,
+  kContentType,
+  kCookie,
+  kDate,
+  kExpect,
+  kForwarded,
+  kGrpcTimeout,
+  kHost,
+  kHttp2Settings,
+  kIdempotencyKey,
+  kKeepAlive,
+  kLocation,
+  kPrefer,
+  kProxyAuthenticate,
+  kProxyAuthorization,
+  kProxyConnection,
+  kProxyStatus,
+  kRetryAfter,
+  kServer,
+  kTe,
+  kTrailer,
+  kTransferEncoding,
+  kUpgrade,
+  kUserAgent,
+  kVia,
+  kXApiKey,
+  kXForwardedFor,
+  kXRequestId,
+  kTraceparent,
+  kTracestate,
 };
 
 // Case-insensitive; O(1): a switch on length, then one compare.
@@ -39,7 +71,7 @@ class Headers {
   Headers() = default;
   Headers(Headers&&) noexcept = default;
   Headers& operator=(Headers&&) noexcept = default;
-  Headers(const Headers& other);             // deep: text is copied
+  Headers(const Headers& other);  // deep: text is copied
   Headers& operator=(const Headers& other);
 
   // Takes a field whose text outlives the list (a literal, or bytes kept by `keep`).
@@ -80,8 +112,8 @@ class Headers {
 
   std::vector<Field> fields_;
   Slice kept_;
-  std::vector<Slice> arena_;     // chunks; the last one has room
-  std::size_t arena_used_ = 0;   // of the last chunk
+  std::vector<Slice> arena_;    // chunks; the last one has room
+  std::size_t arena_used_ = 0;  // of the last chunk
 };
 
 }  // namespace outrigger::http

@@ -53,9 +53,12 @@ bool offers_trailers(const Headers& headers) noexcept {
 
 std::string_view protocol_text(Version version) noexcept {
   switch (version) {
-    case Version::kHttp10: return "1.0 ";
-    case Version::kHttp11: return "1.1 ";
-    case Version::kHttp2: return "2 ";
+    case Version::kHttp10:
+      return "1.0 ";
+    case Version::kHttp11:
+      return "1.1 ";
+    case Version::kHttp2:
+      return "2 ";
   }
   __builtin_unreachable();
 }
@@ -120,10 +123,22 @@ TrailerRule trailer_rule(const Field& field) noexcept {
       break;
   }
   if (is_guarded(field.name)) return TrailerRule::kRefuse;
-  static constexpr std::string_view kMeaningless[] = {
-      "age", "content-language", "content-range", "expires", "if-match", "if-modified-since",
-      "if-none-match", "if-range", "if-unmodified-since", "max-forwards", "pragma", "range",
-      "set-cookie", "vary", "warning", "www-authenticate"};
+  static constexpr std::string_view kMeaningless[] = {"age",
+                                                      "content-language",
+                                                      "content-range",
+                                                      "expires",
+                                                      "if-match",
+                                                      "if-modified-since",
+                                                      "if-none-match",
+                                                      "if-range",
+                                                      "if-unmodified-since",
+                                                      "max-forwards",
+                                                      "pragma",
+                                                      "range",
+                                                      "set-cookie",
+                                                      "vary",
+                                                      "warning",
+                                                      "www-authenticate"};
   const bool drop = std::ranges::any_of(
       kMeaningless, [&](std::string_view name) { return equals_ignore_case(field.name, name); });
   return drop ? TrailerRule::kDrop : TrailerRule::kPass;

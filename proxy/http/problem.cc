@@ -23,14 +23,22 @@ std::string_view openai_type(int status) noexcept {
 // The words of api.anthropic.com (docs, "Errors").
 std::string_view anthropic_type(int status) noexcept {
   switch (status) {
-    case 401: return "authentication_error";
-    case 403: return "permission_error";
-    case 404: return "not_found_error";
-    case 413: return "request_too_large";
-    case 429: return "rate_limit_error";
-    case 503: return "overloaded_error";
-    case 504: return "timeout_error";
-    default: return is_client_error(status) ? "invalid_request_error" : "api_error";
+    case 401:
+      return "authentication_error";
+    case 403:
+      return "permission_error";
+    case 404:
+      return "not_found_error";
+    case 413:
+      return "request_too_large";
+    case 429:
+      return "rate_limit_error";
+    case 503:
+      return "overloaded_error";
+    case 504:
+      return "timeout_error";
+    default:
+      return is_client_error(status) ? "invalid_request_error" : "api_error";
   }
 }
 
@@ -92,7 +100,8 @@ void append_sf_string(std::string& out, std::string_view text) {
   out += '"';
 }
 
-// Tells SDKs what to do (llm 2.2): what we refuse or have given up on is not worth another try of theirs.
+// Tells SDKs what to do (llm 2.2): what we refuse or have given up on is not worth another try of
+// theirs.
 void add_retry_advice(Headers& headers, const Problem& problem, int status) {
   headers.add_view(HeaderId::kOther, "x-should-retry", "false");
   headers.add_view(HeaderId::kOther, "stripe-should-retry", "false");
@@ -140,9 +149,9 @@ Response make_problem(const Problem& problem) {
   response.head.status = words.status;
   Headers& headers = response.head.headers;
   headers.reserve(10);
-  headers.add_view(HeaderId::kContentType, "Content-Type",
-                   problem.shape == ErrorShape::kProblem ? "application/problem+json"
-                                                         : "application/json");
+  headers.add_view(
+      HeaderId::kContentType, "Content-Type",
+      problem.shape == ErrorShape::kProblem ? "application/problem+json" : "application/json");
   headers.add("Content-Length", fmt::format("{}", body.size()));
   headers.add_view(HeaderId::kCacheControl, "Cache-Control", "no-store");
   // The title, not the detail: a header may be seen by more eyes than the body.

@@ -9,7 +9,8 @@ namespace {
 
 constexpr ProblemKind kKinds[] = {
     {"ambiguous_path", 400, "http_request_error", "The path has dot segments",
-     "The request path contains '.' or '..' segments, plain or percent-encoded. Peers read such paths "
+     "The request path contains '.' or '..' segments, plain or percent-encoded. Peers read such "
+     "paths "
      "differently, so the proxy refuses them instead of guessing.",
      "Send the path that is meant, without '.' and '..' segments."},
     {"bad_request", 400, "http_request_error", "The request is not valid HTTP",
@@ -23,11 +24,11 @@ constexpr ProblemKind kKinds[] = {
      "The client sent its request body below the minimum rate for longer than the allowed window.",
      "Look for a stalled client; the limits are body_rate_bytes and body_rate_window."},
     {"client_gone", 499, "http_request_error", "The client left",
-     "The client closed its connection or reset its stream before the answer was complete. No answer "
+     "The client closed its connection or reset its stream before the answer was complete. No "
+     "answer "
      "is sent; the code appears in logs and metrics.",
      "Look at the client's own timeout: it is probably shorter than the upstream's answer time."},
-    {"connection_limit_reached", 503, "connection_limit_reached",
-     "No upstream connection is free",
+    {"connection_limit_reached", 503, "connection_limit_reached", "No upstream connection is free",
      "The pool of connections to the upstream is fully used and its queue is full.",
      "Raise pool.connections or pool.waiting of the upstream, or send less at a time."},
     {"connection_read_timeout", 504, "connection_read_timeout", "The upstream stopped sending",
@@ -36,16 +37,13 @@ constexpr ProblemKind kKinds[] = {
     {"connection_refused", 502, "connection_refused", "The upstream refused the connection",
      "No endpoint of the upstream accepted a connection.",
      "Check that the upstream runs and that its URL names the right host and port."},
-    {"connection_terminated", 502, "connection_terminated",
-     "The upstream closed the connection",
+    {"connection_terminated", 502, "connection_terminated", "The upstream closed the connection",
      "The upstream closed or reset the connection before it answered.",
      "Try again if the call may be repeated: the upstream may have executed it."},
-    {"connection_timeout", 504, "connection_timeout",
-     "Connecting to the upstream took too long",
+    {"connection_timeout", 504, "connection_timeout", "Connecting to the upstream took too long",
      "No endpoint of the upstream accepted a connection in the time of timeouts.connect.",
      "Check the network path to the upstream; timeouts.connect sets the limit."},
-    {"connection_write_timeout", 504, "connection_write_timeout",
-     "The upstream stopped reading",
+    {"connection_write_timeout", 504, "connection_write_timeout", "The upstream stopped reading",
      "The upstream took nothing of the request for the allowed gap.",
      "Try again; timeouts.gap sets the allowed silence."},
     {"destination_ip_prohibited", 403, "destination_ip_prohibited",
@@ -140,7 +138,8 @@ constexpr ProblemKind kKinds[] = {
      "Check whether the upstream wants a client certificate or another TLS version."},
     {"tls_certificate_error", 502, "tls_certificate_error",
      "The upstream's certificate is not trusted",
-     "The certificate is expired, does not name the host, or was not issued by a trusted authority.",
+     "The certificate is expired, does not name the host, or was not issued by a trusted "
+     "authority.",
      "Check the upstream's certificate, or set tls.ca_file to the authority that issued it."},
     {"tls_protocol_error", 502, "tls_protocol_error", "The TLS handshake failed",
      "The upstream does not speak TLS here, or not a version that is allowed.",
@@ -157,8 +156,7 @@ constexpr ProblemKind kKinds[] = {
     {"uri_too_long", 414, "http_request_error", "The request target is too long",
      "The request line exceeds server.limits.head_bytes.", "Send a shorter URL."},
     {"version_not_supported", 505, "http_request_error", "The HTTP version is not supported",
-     "The request line names an HTTP version other than 1.0 and 1.1.",
-     "Use HTTP/1.1 or HTTP/2."},
+     "The request line names an HTTP version other than 1.0 and 1.1.", "Use HTTP/1.1 or HTTP/2."},
     {"wrong_version", 404, "destination_not_found", "The path lacks the API version",
      "The upstream's API lives under a version segment that is missing or different in this path.",
      "Use the URL that the answer names, and set the base URL to match."},
@@ -168,15 +166,20 @@ static_assert(std::ranges::is_sorted(kKinds, {}, &ProblemKind::code), "found by 
 // For origins other than the client: what the upstream or we ourselves did.
 std::string_view code_of(const Error& error) noexcept {
   switch (error.code) {
-    case Errc::kCancelled: return "draining";
+    case Errc::kCancelled:
+      return "draining";
     case Errc::kTimeout:
       if (error.origin == Origin::kProxy) return "total_timeout";
       if (error.phase == Phase::kNoConnection) return "connection_timeout";
       return error.phase >= Phase::kAnswered ? "connection_read_timeout" : "http_response_timeout";
-    case Errc::kResolve: return "dns_error";
-    case Errc::kDestination: return "destination_ip_prohibited";
-    case Errc::kConnect: return "connection_refused";
-    case Errc::kTls: return "tls_protocol_error";
+    case Errc::kResolve:
+      return "dns_error";
+    case Errc::kDestination:
+      return "destination_ip_prohibited";
+    case Errc::kConnect:
+      return "connection_refused";
+    case Errc::kTls:
+      return "tls_protocol_error";
     case Errc::kReset:
     case Errc::kClosed:
       return error.phase >= Phase::kAnswered ? "http_response_incomplete" : "connection_terminated";
@@ -185,28 +188,39 @@ std::string_view code_of(const Error& error) noexcept {
     case Errc::kTooLarge:
       return error.origin == Origin::kUpstream ? "http_response_header_section_size"
                                                : "body_too_large";
-    case Errc::kOverload: return "overloaded";
-    case Errc::kConfig: return "proxy_configuration_error";
+    case Errc::kOverload:
+      return "overloaded";
+    case Errc::kConfig:
+      return "proxy_configuration_error";
     case Errc::kSystem:
-    case Errc::kInternal: break;
+    case Errc::kInternal:
+      break;
   }
   return "proxy_internal_error";
 }
 
 std::string_view client_code_of(const Error& error) noexcept {
   switch (error.code) {
-    case Errc::kTimeout: return "body_too_slow";
-    case Errc::kProtocol: return "bad_request";
-    case Errc::kTooLarge: return "body_too_large";
-    case Errc::kDestination: return "host_not_allowed";
-    case Errc::kOverload: return "overloaded";
-    default: return "client_gone";
+    case Errc::kTimeout:
+      return "body_too_slow";
+    case Errc::kProtocol:
+      return "bad_request";
+    case Errc::kTooLarge:
+      return "body_too_large";
+    case Errc::kDestination:
+      return "host_not_allowed";
+    case Errc::kOverload:
+      return "overloaded";
+    default:
+      return "client_gone";
   }
 }
 
 }  // namespace
 
-std::span<const ProblemKind> problem_kinds() noexcept { return kKinds; }
+std::span<const ProblemKind> problem_kinds() noexcept {
+  return kKinds;
+}
 
 const ProblemKind* find_problem_kind(std::string_view code) noexcept {
   const auto* found = std::ranges::lower_bound(kKinds, code, {}, &ProblemKind::code);
@@ -227,19 +241,32 @@ const ProblemKind& problem_kind(const Error& error) noexcept {
 
 const ProblemKind& problem_kind(int status) noexcept {
   switch (status) {
-    case 403: return *find_problem_kind("host_not_allowed");
-    case 404: return *find_problem_kind("unknown_path");
-    case 408: return *find_problem_kind("request_head_timeout");
-    case 413: return *find_problem_kind("body_too_large");
-    case 414: return *find_problem_kind("uri_too_long");
-    case 431: return *find_problem_kind("headers_too_large");
-    case 501: return *find_problem_kind("method_not_implemented");
-    case 502: return *find_problem_kind("http_protocol_error");
-    case 503: return *find_problem_kind("overloaded");
-    case 504: return *find_problem_kind("http_response_timeout");
-    case 505: return *find_problem_kind("version_not_supported");
-    case 508: return *find_problem_kind("proxy_loop_detected");
-    default: return *find_problem_kind(status < 500 ? "bad_request" : "proxy_internal_error");
+    case 403:
+      return *find_problem_kind("host_not_allowed");
+    case 404:
+      return *find_problem_kind("unknown_path");
+    case 408:
+      return *find_problem_kind("request_head_timeout");
+    case 413:
+      return *find_problem_kind("body_too_large");
+    case 414:
+      return *find_problem_kind("uri_too_long");
+    case 431:
+      return *find_problem_kind("headers_too_large");
+    case 501:
+      return *find_problem_kind("method_not_implemented");
+    case 502:
+      return *find_problem_kind("http_protocol_error");
+    case 503:
+      return *find_problem_kind("overloaded");
+    case 504:
+      return *find_problem_kind("http_response_timeout");
+    case 505:
+      return *find_problem_kind("version_not_supported");
+    case 508:
+      return *find_problem_kind("proxy_loop_detected");
+    default:
+      return *find_problem_kind(status < 500 ? "bad_request" : "proxy_internal_error");
   }
 }
 

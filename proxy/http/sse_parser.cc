@@ -12,7 +12,8 @@ namespace {
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr std::size_t kRetryDigits = 18;  // a longer number is no time that anybody waits
 
-constexpr std::size_t kRetainedBytes = 4096;  // so that one large event does not weigh on an idle stream
+constexpr std::size_t kRetainedBytes =
+    4096;  // so that one large event does not weigh on an idle stream
 
 // Index of the first CR or LF; the size when there is none.
 std::size_t find_line_end(std::string_view text) noexcept {
@@ -154,8 +155,9 @@ SseParser::Got SseParser::end_line(std::string_view rest, char terminator) {
 void SseParser::end_field(std::string_view line) {
   if (line.empty()) return;  // cut off by the limit
   const std::size_t colon = line.find(':');
-  const std::string_view value =
-      colon == std::string_view::npos ? std::string_view{} : without_leading_space(line.substr(colon + 1));
+  const std::string_view value = colon == std::string_view::npos
+                                     ? std::string_view{}
+                                     : without_leading_space(line.substr(colon + 1));
   if (colon == 0) {
     ++event_.comments;
     comment_ = value;

@@ -1,6 +1,7 @@
-// Parses an event stream (WHATWG HTML 9.2), sans-IO. It cuts the stream into blocks: all bytes up to and
-// with a blank line, nothing left over, so that a proxy can inspect a block and pass its bytes on unchanged.
-// Memory is bounded: of a block above the limit only the first part is kept. One a stream.
+// Parses an event stream (WHATWG HTML 9.2), sans-IO. It cuts the stream into blocks: all bytes up
+// to and with a blank line, nothing left over, so that a proxy can inspect a block and pass its
+// bytes on unchanged. Memory is bounded: of a block above the limit only the first part is kept.
+// One a stream.
 #pragma once
 
 #include <cstdint>
@@ -36,8 +37,9 @@ class SseParser {
   explicit SseParser(std::size_t block_bytes = 1024 * 1024) noexcept : limit_(block_bytes) {}
 
   // Consumes from the front of `in`: up to the end of a block (kBlock), or all of it (kNeedMore).
-  // A blank line that ends in CR is complete with the byte behind it, unless the line before it ended in
-  // a bare CR too: so CRLF streams never leave an LF behind, and CR streams are not delayed.
+  // A blank line that ends in CR is complete with the byte behind it, unless the line before it
+  // ended in a bare CR too: so CRLF streams never leave an LF behind, and CR streams are not
+  // delayed.
   [[nodiscard]] Got next(std::string_view& in);
   // The stream has ended; call until kNeedMore. kBlock when bytes are left that no block held.
   [[nodiscard]] Got finish();
@@ -60,14 +62,14 @@ class SseParser {
   void consume(std::string_view& in, std::size_t count) noexcept;
 
   std::size_t limit_;
-  std::size_t kept_ = 0;         // line bytes of this block that were kept
-  std::uint64_t offset_ = 0;     // bytes consumed
-  std::size_t mark_bytes_ = 0;   // of the byte order mark, matched so far
-  bool at_start_ = true;         // no byte but of a byte order mark was seen
-  bool block_ended_ = false;     // event_ is complete; the next call begins another
-  bool after_cr_ = false;        // the last byte was CR: an LF now belongs to it
-  bool blank_cr_ = false;        // a blank line ended in CR and waits for the byte behind it
-  bool line_begun_ = false;      // earlier calls brought part of the current line, in line_
+  std::size_t kept_ = 0;        // line bytes of this block that were kept
+  std::uint64_t offset_ = 0;    // bytes consumed
+  std::size_t mark_bytes_ = 0;  // of the byte order mark, matched so far
+  bool at_start_ = true;        // no byte but of a byte order mark was seen
+  bool block_ended_ = false;    // event_ is complete; the next call begins another
+  bool after_cr_ = false;       // the last byte was CR: an LF now belongs to it
+  bool blank_cr_ = false;       // a blank line ended in CR and waits for the byte behind it
+  bool line_begun_ = false;     // earlier calls brought part of the current line, in line_
   LineEnd last_end_ = LineEnd::kNone;
   std::string line_, type_, data_, last_id_, comment_;
   SseEvent event_;

@@ -5,12 +5,12 @@
 #include <sys/socket.h>
 
 #include <cerrno>
-#include <cstring>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "proxy/net/errno_text.h"
 #include "proxy/net/listener.h"
 
 namespace outrigger {
@@ -140,7 +140,7 @@ void Race::note_failure(const SocketAddress& address, int error) {
   local_ = failures_.empty() ? is_local(error) : local_ && is_local(error);
   reason_ = reason_.empty() || reason_ == reason ? reason : "destination_unavailable";
   if (!failures_.empty()) failures_ += "; ";
-  failures_ += address.to_string() + ": " + std::strerror(error);
+  failures_ += address.to_string() + ": " + errno_text(error);
 }
 
 void Race::ended(Attempt& attempt, int error) {

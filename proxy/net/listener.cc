@@ -5,8 +5,9 @@
 #include <sys/stat.h>
 
 #include <cerrno>
-#include <cstring>
 #include <utility>
+
+#include "proxy/net/errno_text.h"
 
 namespace outrigger {
 namespace {
@@ -37,7 +38,7 @@ std::string_view mend(int error) noexcept {
 }
 
 std::unexpected<Error> cannot_listen(const SocketAddress& address, int error) {
-  std::string detail = "cannot listen on " + address.to_string() + ": " + std::strerror(error);
+  std::string detail = "cannot listen on " + address.to_string() + ": " + errno_text(error);
   // A port of the protected range and a file's rights are different mends.
   if (!(error == EACCES && is_unix(address))) detail += mend(error);
   return fail(Errc::kSystem, Origin::kProxy, "proxy_internal_error", std::move(detail));
@@ -55,6 +56,7 @@ Status remove_stale(const SocketAddress& address) {
                     ": the file exists and is not a socket; remove it or choose another path");
   }
   const Fd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!probe.valid()) return cannot_listen(address, errno);
   if (::connect(probe.get(), address.raw(), address.size()) == 0 || errno == EAGAIN) {
     return cannot_listen(address, EADDRINUSE);
   }

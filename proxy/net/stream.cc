@@ -12,6 +12,8 @@
 #include <cstring>
 #include <utility>
 
+#include "proxy/net/errno_text.h"
+
 namespace outrigger {
 namespace {
 
@@ -132,7 +134,7 @@ void Stream::on_ready(Ready ready) {
     writer_->go();
   } else if (writer_ == nullptr && tls_ != nullptr && ready.write) {
     // What a reader's turn left behind. A failure is found again by whoever reads or writes next.
-    (void)push_tls();
+    [[maybe_unused]] const Status sent = push_tls();
   }
   if (!gone) gone_ = nullptr;
 }
@@ -249,7 +251,7 @@ Result<Slice> Stream::take_decrypted() {
   Result<std::size_t> n = tls_->decrypt(std::span(block->data(), block->capacity()));
   // Reading may have made TLS answer (a key update). A failure is found again by the next read or
   // write.
-  (void)push_tls();
+  [[maybe_unused]] const Status sent = push_tls();
   if (!n) return std::unexpected(std::move(n).error());
   plain.truncate(*n);
   return *n == 0 ? Slice{} : plain.compact();
@@ -337,7 +339,7 @@ Task<Status> Stream::handshake(std::unique_ptr<TlsEngine> engine, CancelScope& s
     CO_TRY(Slice bytes, receive());
     if (Status status = tls_->ingest(std::move(bytes)); !status) {
       // The alert tells the peer why. It fits into an empty socket, or is not worth waiting for.
-      (void)push_tls();
+      [[maybe_unused]] const Status sent = push_tls();
       co_return status;
     }
   }
@@ -373,7 +375,7 @@ std::unexpected<Error> Stream::broken(int error, std::string_view doing) {
   peer_closed_ = readable_ = true;
   reset_ = error;
   return fail(Errc::kReset, peer_, "connection_terminated",
-              std::string(doing) + ": " + std::strerror(error));
+              std::string(doing) + ": " + errno_text(error));
 }
 
 }  // namespace outrigger

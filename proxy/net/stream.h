@@ -65,7 +65,8 @@ class Stream final : private FdWatch {
   // Sends RST instead of FIN when closed: for streams that must not look complete.
   void abort_on_close() noexcept;
 
-  // Total bytes handed to the kernel, and how many of them the peer's kernel has acknowledged (TCP only).
+  // Total bytes handed to the kernel, and (TCP only) how many of them the peer's kernel has
+  // acknowledged.
   [[nodiscard]] std::uint64_t bytes_written() const noexcept { return written_; }
   [[nodiscard]] std::uint64_t bytes_read() const noexcept { return received_; }
   [[nodiscard]] std::optional<std::uint64_t> bytes_acknowledged() const noexcept;

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "proxy/net/address.h"
+#include "proxy/net/errno_text.h"
 
 namespace outrigger {
 namespace {
@@ -104,7 +105,7 @@ std::string_view hint(int reason) noexcept {
 std::string openssl_text() {
   const unsigned long code = ERR_peek_last_error();
   ERR_clear_error();
-  if (ERR_SYSTEM_ERROR(code)) return std::string(strerror(ERR_GET_REASON(code)));
+  if (ERR_SYSTEM_ERROR(code)) return errno_text(ERR_GET_REASON(code));
   const char* text = code == 0 ? nullptr : ERR_reason_error_string(code);
   return text == nullptr ? "unknown error" : text;
 }

@@ -7,9 +7,9 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <utility>
 
+#include "proxy/net/errno_text.h"
 #include "proxy/net/tls_error.h"
 
 namespace outrigger {
@@ -29,7 +29,7 @@ std::unexpected<Error> bad(std::string detail) {
 Status readable(std::string_view what, const std::string& file) {
   std::FILE* opened = std::fopen(file.c_str(), "re");
   if (opened == nullptr) {
-    const char* why = std::strerror(errno);
+    const std::string why = errno_text(errno);
     return bad("cannot read the " + std::string(what) + " '" + file + "': " + why +
                "; check the path and its permissions");
   }
@@ -38,7 +38,7 @@ Status readable(std::string_view what, const std::string& file) {
   const bool failed = std::ferror(opened) != 0;
   std::fclose(opened);
   if (failed) {
-    return bad("cannot read the " + std::string(what) + " '" + file + "': " + std::strerror(error));
+    return bad("cannot read the " + std::string(what) + " '" + file + "': " + errno_text(error));
   }
   if (first == EOF) return bad("the " + std::string(what) + " '" + file + "' is empty");
   return {};

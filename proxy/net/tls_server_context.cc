@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <ctime>
 #include <fstream>
 #include <iterator>
@@ -18,7 +17,7 @@
 namespace outrigger {
 namespace {
 
-constexpr long kTicketSeconds = 2 * 3600;
+constexpr long kTicketSeconds = 2 * 3600L;
 
 TlsServerContext& context_of(SSL* ssl) {
   return *static_cast<TlsServerContext*>(TlsEngine::of(ssl).context());

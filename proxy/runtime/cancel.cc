@@ -6,8 +6,8 @@ void CancelScope::cancel(CancelReason why) {
   if (why_) return;
   why_ = why;
   if (head_.next_ == &head_) return;
-  // Hooks resume coroutines, which may link or unlink others or destroy this scope: move the ring aside so
-  // that only the local one is walked.
+  // Hooks resume coroutines, which may link or unlink others or destroy this scope: move the ring
+  // aside so that only the local one is walked.
   Ring ring;
   ring.next_ = head_.next_;
   ring.prev_ = head_.prev_;

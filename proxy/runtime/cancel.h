@@ -1,5 +1,6 @@
-// Cancellation as a value. Scopes nest (worker > connection > exchange > attempt); the first reason wins;
-// every leaf await returns it as an Error. Each suspended leaf links one hook. One worker thread.
+// Cancellation as a value. Scopes nest (worker > connection > exchange > attempt); the first reason
+// wins; every leaf await returns it as an Error. Each suspended leaf links one hook. One worker
+// thread.
 #pragma once
 
 #include <coroutine>
@@ -17,7 +18,9 @@ struct CancelReason {
   Origin origin = Origin::kProxy;
   std::string_view reason = "cancelled";  // a literal
 
-  [[nodiscard]] Error error() const { return Error{code, origin, Phase::kNoConnection, reason, {}}; }
+  [[nodiscard]] Error error() const {
+    return Error{code, origin, Phase::kNoConnection, reason, {}};
+  }
 };
 
 // What a scope calls once when it is cancelled. Unlinks itself when destroyed.
@@ -74,8 +77,8 @@ class CancelScope final : private CancelHook {
   std::optional<CancelReason> why_;
 };
 
-// The awaiter that every leaf is built on: suspended until wake() or the scope's cancellation. Its owner
-// calls wake() as its last act (architecture 5.9).
+// The awaiter that every leaf is built on: suspended until wake() or the scope's cancellation. Its
+// owner calls wake() as its last act (architecture 5.9).
 class Parked : protected CancelHook {
  public:
   explicit Parked(CancelScope& scope) noexcept : scope_(scope) {}
@@ -111,7 +114,8 @@ class Parked : protected CancelHook {
   bool woken_ = false;
 };
 
-// A place where one coroutine waits for a notification from plain code. notify() before wait() is kept.
+// A place where one coroutine waits for a notification from plain code. notify() before wait() is
+// kept.
 class Signal {
  public:
   // Resumes the waiter, or lets the next wait() return at once. Must be the caller's last act.

@@ -19,7 +19,9 @@ void Dispatcher::arm(Timer& timer, Duration after) {
   wake_at(TimePoint{Duration{static_cast<std::int64_t>(tick) * kTick}});
 }
 
-void Dispatcher::defer(std::function<void()> work) { deferred_.push_back(std::move(work)); }
+void Dispatcher::defer(std::function<void()> work) {
+  deferred_.push_back(std::move(work));
+}
 
 void Dispatcher::turn() {
   wheel_.advance(static_cast<std::uint64_t>(now_.since_start.count() / kTick));

@@ -1,6 +1,6 @@
-// One worker's time and turn-taking: timers, work deferred to after the current event, and values posted
-// from other threads. The libevent loop and the simulated loop share this base and differ only in where
-// time comes from.
+// One worker's time and turn-taking: timers, work deferred to after the current event, and values
+// posted from other threads. The libevent loop and the simulated loop share this base and differ
+// only in where time comes from.
 #pragma once
 
 #include <functional>
@@ -70,8 +70,8 @@ class SleepFor final : public Parked, private Timer {
   Duration after_;
 };
 
-// Cancels a scope after a duration, with a reason. The timed task always finishes, with the error, before
-// its caller goes on (architecture 5.6).
+// Cancels a scope after a duration, with a reason. The timed task always finishes, with the error,
+// before its caller goes on (architecture 5.6).
 class DeadlineTimer final : private Timer {
  public:
   DeadlineTimer(Dispatcher& loop, CancelScope& scope) noexcept : loop_(loop), scope_(scope) {}

@@ -36,7 +36,8 @@ EventLoop::EventLoop() {
   turn();
   evtimer_assign(&timer_, base_, &EventLoop::on_timer, this);
   posted_fd_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-  event_assign(&posted_event_, base_, posted_fd_, EV_READ | EV_PERSIST, &EventLoop::on_posted, this);
+  event_assign(&posted_event_, base_, posted_fd_, EV_READ | EV_PERSIST, &EventLoop::on_posted,
+               this);
   event_add(&posted_event_, nullptr);
 }
 
@@ -73,7 +74,9 @@ void EventLoop::stop() noexcept {
   [[maybe_unused]] const ssize_t n = write(posted_fd_, &one, sizeof one);
 }
 
-TimePoint EventLoop::fresh_now() noexcept { return monotonic(); }
+TimePoint EventLoop::fresh_now() noexcept {
+  return monotonic();
+}
 
 void EventLoop::post(std::function<void()> work) {
   {
@@ -138,8 +141,8 @@ void EventLoop::on_posted(int, short, void* self) {
 
 void FdWatch::watch(int fd, Mode mode) {
   const int interest = mode == Mode::kEdge ? EV_READ | EV_WRITE | EV_CLOSED | EV_ET : EV_READ;
-  event_assign(&event_, loop_.base_, fd, static_cast<short>(interest | EV_PERSIST), &FdWatch::on_event,
-               this);
+  event_assign(&event_, loop_.base_, fd, static_cast<short>(interest | EV_PERSIST),
+               &FdWatch::on_event, this);
   event_add(&event_, nullptr);
   watching_ = true;
   ++loop_.watches_;

@@ -1,5 +1,5 @@
-// The libevent loop of one worker: descriptor readiness, timers, posted work. Everything of a worker runs
-// on the thread that calls run(); only post() and stop() may be called from elsewhere.
+// The libevent loop of one worker: descriptor readiness, timers, posted work. Everything of a
+// worker runs on the thread that calls run(); only post() and stop() may be called from elsewhere.
 #pragma once
 
 #include <event2/event.h>
@@ -21,7 +21,8 @@ class EventLoop final : public Dispatcher {
   EventLoop();
   ~EventLoop() override;
 
-  // Serves events until stop(). `after_batch` runs after each batch of events, before the loop sleeps.
+  // Serves events until stop(). `after_batch` runs after each batch of events, before the loop
+  // sleeps.
   void run(const std::function<void()>& after_batch = {});
   // Deferred work, then one batch of events; waits for one at most until the next timer. For tests.
   void run_once();
@@ -30,8 +31,8 @@ class EventLoop final : public Dispatcher {
   [[nodiscard]] TimePoint fresh_now() noexcept override;
   void post(std::function<void()> work) override;
 
-  // Room for one read of up to `kReadBytes`. The same block is handed out again once nothing refers to it,
-  // so that passing bytes through allocates nothing.
+  // Room for one read of up to `kReadBytes`. The same block is handed out again once nothing refers
+  // to it, so that passing bytes through allocates nothing.
   [[nodiscard]] Block& read_block();
   static constexpr std::size_t kReadBytes = 65536;
 
@@ -60,8 +61,8 @@ class EventLoop final : public Dispatcher {
   std::size_t watches_ = 0;
 };
 
-// Readiness of one descriptor, edge-triggered. Whoever is notified derives from it; it does not own the
-// descriptor, and must be unwatched before that is closed.
+// Readiness of one descriptor, edge-triggered. Whoever is notified derives from it; it does not own
+// the descriptor, and must be unwatched before that is closed.
 class FdWatch {
  public:
   enum class Mode { kEdge, kLevelRead };  // level for listeners, edge for streams

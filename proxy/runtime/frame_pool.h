@@ -1,6 +1,6 @@
-// Memory of coroutine frames: per-thread free lists, one per 64-byte class. Frames never change threads, so
-// nothing here locks. Under AddressSanitizer every frame is its own allocation, so that a use after free is
-// seen. This is the project's only global state.
+// Memory of coroutine frames: per-thread free lists, one per 64-byte class. Frames never change
+// threads, so nothing here locks. Under AddressSanitizer every frame is its own allocation, so that
+// a use after free is seen. This is the project's only global state.
 #pragma once
 
 #include <cstddef>

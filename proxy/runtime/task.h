@@ -1,6 +1,7 @@
-// Task<T>: a lazy, move-only coroutine. It starts inside its caller's co_await and, when it finishes at
-// once, the caller never suspends, so the stack stays flat in every build mode (architecture 4.4). Awaiting
-// destroys the frame at the end of the statement; destroying a suspended task is tear-down, never logic.
+// Task<T>: a lazy, move-only coroutine. It starts inside its caller's co_await and, when it
+// finishes at once, the caller never suspends, so the stack stays flat in every build mode
+// (architecture 4.4). Awaiting destroys the frame at the end of the statement; destroying a
+// suspended task is tear-down, never logic.
 #pragma once
 
 #include <coroutine>
@@ -31,7 +32,8 @@ struct TaskPromiseBase {
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <class Promise>
     void await_suspend(std::coroutine_handle<Promise> self) const noexcept {
-      // The parent may destroy this frame before resume() returns: nothing of it is touched afterwards.
+      // The parent may destroy this frame before resume() returns: nothing of it is touched
+      // afterwards.
       const bool wake = self.promise().parent_suspended;
       const std::coroutine_handle<> waiter = self.promise().parent;
       if (wake) waiter.resume();

@@ -1,5 +1,5 @@
-// Owns root tasks of one worker or connection. A finished root is dropped by the loop, never by itself;
-// destroying the group tears down what still runs. One worker thread.
+// Owns root tasks of one worker or connection. A finished root is dropped by the loop, never by
+// itself; destroying the group tears down what still runs. One worker thread.
 #pragma once
 
 #include <cstddef>
@@ -19,8 +19,8 @@ class TaskGroup {
   TaskGroup& operator=(const TaskGroup&) = delete;
   ~TaskGroup();
 
-  // Starts the task at once, inside the caller. An exception that escapes it ends the process: it is a bug
-  // that no caller can act on.
+  // Starts the task at once, inside the caller. An exception that escapes it ends the process: it
+  // is a bug that no caller can act on.
   void spawn(Task<void> task);
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }

@@ -22,8 +22,8 @@ void TimerWheel::arm(Timer& timer, std::uint64_t tick) {
   place(timer);
 }
 
-// A timer lives on the level of the highest digit in which its tick differs from the current one; so every
-// timer of a lower level is due before every timer of a higher one.
+// A timer lives on the level of the highest digit in which its tick differs from the current one;
+// so every timer of a lower level is due before every timer of a higher one.
 void TimerWheel::place(Timer& timer) noexcept {
   const std::uint64_t difference = timer.tick_ ^ current_;
   const int level = difference == 0 ? 0 : (63 - std::countl_zero(difference)) / kBits;
@@ -98,8 +98,8 @@ void TimerWheel::advance(std::uint64_t tick) {
   if (tick > current_) move_to(tick);
 }
 
-// Moves the hand over ticks at which nothing is due. A slot whose time range now holds the hand must be
-// spread over the lower levels, or its timers would be found late.
+// Moves the hand over ticks at which nothing is due. A slot whose time range now holds the hand
+// must be spread over the lower levels, or its timers would be found late.
 void TimerWheel::move_to(std::uint64_t tick) noexcept {
   current_ = tick;
   for (int level = kLevels - 1; level > 0; --level) {

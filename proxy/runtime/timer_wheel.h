@@ -1,6 +1,6 @@
-// A hierarchical timing wheel (Varghese and Lauck): arming and disarming are a few instructions, which
-// matters because nearly every timer of a proxy is disarmed before it fires. Resolution 1 ms; a timer never
-// fires early. Pure: time comes in as a number.
+// A hierarchical timing wheel (Varghese and Lauck): arming and disarming are a few instructions,
+// which matters because nearly every timer of a proxy is disarmed before it fires. Resolution 1 ms;
+// a timer never fires early. Pure: time comes in as a number.
 #pragma once
 
 #include <array>
@@ -41,7 +41,8 @@ class TimerWheel {
   TimerWheel& operator=(const TimerWheel&) = delete;
 
   void arm(Timer& timer, std::uint64_t tick);
-  // Fires every timer due at or before `tick`, in order of time; those of one tick in order of arming.
+  // Fires every timer due at or before `tick`, in order of time; those of one tick in order of
+  // arming.
   void advance(std::uint64_t tick);
   // A tick at or before the earliest timer, or nothing: when to call advance() next.
   [[nodiscard]] std::optional<std::uint64_t> next() const noexcept;
@@ -63,7 +64,8 @@ class TimerWheel {
   void move_to(std::uint64_t tick) noexcept;
 
   std::array<std::array<Timer*, kSlots>, kLevels> slots_{};
-  std::array<std::uint64_t, kLevels> occupied_{};  // a bit per slot; set for every slot with a timer
+  std::array<std::uint64_t, kLevels>
+      occupied_{};  // a bit per slot; set for every slot with a timer
   std::uint64_t current_ = 0;
   std::size_t size_ = 0;
 };

@@ -5,7 +5,7 @@
 namespace outrigger::upstream {
 
 Cluster::Cluster(const Setup& setup, const config::Upstream& upstream)
-    : loop_(setup.loop), random_(setup.random), tls_(setup.tls), probes_(setup.probes) {
+    : loop_(setup.loop), random_(setup.random), tls_(setup.tls), probes_(setup.probes), ejected_(setup.ejected) {
   const EndpointContext context{setup.loop,         setup.resolver, tls_.get(), setup.destinations,
                                 upstream.protocol, upstream.pool,
                                 upstream.policies.timeouts.gap};
@@ -58,7 +58,7 @@ Task<Result<http::Response>> Cluster::send(http::Request& request, CancelScope& 
     }
     const Error& error = outcome.error();
     const bool unreached = error.phase == Phase::kNoConnection && error.origin == Origin::kUpstream;
-    if (unreached) endpoint.passive().on_failure(loop_.now());
+    if (unreached && endpoint.passive().on_failure(loop_.now()) && ejected_) ejected_(endpoint.name());
     listener.on_failed(error);
     if (!unreached || scope.cancelled() || tries == endpoints_.size() || tries == kMaxTries) {
       co_return outcome;

@@ -2,6 +2,7 @@
 // survives a reload that leaves its connections' settings alone.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -22,6 +23,8 @@ class Cluster {
     const DestinationPolicy* destinations = nullptr;      // for forwarded hosts
     std::shared_ptr<TlsClientContext> tls;                // where an endpoint speaks TLS
     std::shared_ptr<std::vector<SharedHealth>> probes;    // one an endpoint; null without probes
+    // An endpoint was set aside after failures in a row; may be empty.
+    std::function<void(std::string_view endpoint)> ejected;
   };
   Cluster(const Setup& setup, const config::Upstream& upstream);
 
@@ -48,6 +51,7 @@ class Cluster {
   std::shared_ptr<TlsClientContext> tls_;
   std::shared_ptr<std::vector<SharedHealth>> probes_;
   std::vector<std::unique_ptr<Endpoint>> endpoints_;
+  std::function<void(std::string_view)> ejected_;
   bool untouched_ = true;
 };
 

@@ -8,6 +8,9 @@
 namespace outrigger::upstream {
 namespace {
 
+// Answers carry more fields than requests: CDNs and tracing add theirs.
+constexpr http::HeadLimits kAnswerLimits{.head_bytes = 128 * 1024, .field_bytes = 64 * 1024, .fields = 500};
+
 std::string bracketed(const std::string& host) {
   return host.find(':') == std::string::npos ? host : "[" + host + "]";
 }
@@ -217,6 +220,7 @@ H2Connection* Endpoint::h2_with_room() noexcept {
 
 H2Connection& Endpoint::add_h2(std::unique_ptr<Stream> stream) {
   H2ConnectionSettings settings;
+  settings.head = kAnswerLimits;
   settings.streams = context_.limits.streams_per_connection;
   if (context_.write_stall) settings.write_stall = *context_.write_stall;
   auto slot = std::make_shared<const H2Connection*>(nullptr);
@@ -238,7 +242,7 @@ void Endpoint::drop_h2(const H2Connection* connection) {
 
 std::unique_ptr<H1Connection> Endpoint::make_h1(std::unique_ptr<Stream> stream) {
   ++h1_open_;
-  return std::make_unique<H1Connection>(std::move(stream), http::HeadLimits{}, context_.write_stall);
+  return std::make_unique<H1Connection>(std::move(stream), kAnswerLimits, context_.write_stall);
 }
 
 std::unique_ptr<H1Connection> Endpoint::take_idle() {

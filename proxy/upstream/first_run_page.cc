@@ -25,12 +25,23 @@ std::string html_escaped(std::string_view text) {
   std::string out;
   for (const char c : text) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      case '\'': out += "&#39;"; break;
-      default: out += c;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
+      default:
+        out += c;
     }
   }
   return out;
@@ -69,9 +80,12 @@ http::Response page(int status, std::string_view type, std::string_view text,
 
 http::ErrorShape shape_of(config::ErrorFormat format) noexcept {
   switch (format) {
-    case config::ErrorFormat::kOpenai: return http::ErrorShape::kOpenai;
-    case config::ErrorFormat::kAnthropic: return http::ErrorShape::kAnthropic;
-    case config::ErrorFormat::kProblem: break;
+    case config::ErrorFormat::kOpenai:
+      return http::ErrorShape::kOpenai;
+    case config::ErrorFormat::kAnthropic:
+      return http::ErrorShape::kAnthropic;
+    case config::ErrorFormat::kProblem:
+      break;
   }
   return http::ErrorShape::kProblem;
 }
@@ -79,7 +93,8 @@ http::ErrorShape shape_of(config::ErrorFormat format) noexcept {
 // The shape of the upstream that was meant, as far as that can be told.
 http::ErrorShape shape_for(const config::Config& config, std::string_view path) {
   for (const config::Upstream& upstream : config.upstreams) {
-    if (has_path_prefix(path, upstream.path_prefix)) return shape_of(upstream.policies.error_format);
+    if (has_path_prefix(path, upstream.path_prefix))
+      return shape_of(upstream.policies.error_format);
   }
   const config::Upstream* near = nearest_upstream(config, path);
   return near == nullptr ? http::ErrorShape::kProblem : shape_of(near->policies.error_format);
@@ -111,7 +126,8 @@ std::string first_run_text(const config::Config& config, std::string_view origin
 std::string first_run_html(const config::Config& config, std::string_view origin) {
   std::string out =
       "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>Outrigger</title>\n"
-      "<style>body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:3rem auto;padding:0 1rem}"
+      "<style>body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:3rem auto;padding:0 "
+      "1rem}"
       "td{padding:.2rem 1rem .2rem 0}code{font-size:.95em}</style>\n"
       "<h1>Outrigger is running</h1>\n<p>Base URLs for client libraries:</p>\n<table>\n";
   for (const config::Upstream& upstream : config.upstreams) {

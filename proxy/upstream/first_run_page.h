@@ -1,5 +1,5 @@
-// What a person sees who opens the proxy in a browser or mistypes a base URL: the page of `GET /`, and the
-// answer to a request that has no route. Pure text from the configuration.
+// What a person sees who opens the proxy in a browser or mistypes a base URL: the page of `GET /`,
+// and the answer to a request that has no route. Pure text from the configuration.
 #pragma once
 
 #include <string>
@@ -11,7 +11,8 @@
 
 namespace outrigger::upstream {
 
-// The path that a client library of this upstream wants behind the proxy's address: "/openai/v1", but
+// The path that a client library of this upstream wants behind the proxy's address: "/openai/v1",
+// but
 // "/anthropic" for libraries that add the version themselves.
 std::string sdk_base_path(const config::Upstream& upstream);
 
@@ -19,8 +20,8 @@ std::string sdk_base_path(const config::Upstream& upstream);
 std::string first_run_text(const config::Config& config, std::string_view origin);
 std::string first_run_html(const config::Config& config, std::string_view origin);
 
-// The answer to a misroute: the first-run page (HTML when Accept asks for it), an empty 204, or a problem in
-// the shape that the path's first segment suggests.
+// The answer to a misroute: the first-run page (HTML when Accept asks for it), an empty 204, or a
+// problem in the shape that the path's first segment suggests.
 http::Response make_misroute_response(const Misroute& misroute, const config::Config& config,
                                       const http::RequestHead& head, std::string_view request_id);
 

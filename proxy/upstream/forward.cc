@@ -102,7 +102,7 @@ Cluster& ForwardProxy::cluster_for(std::string_view host, std::uint16_t port, bo
   endpoint.host = std::string(host);
   endpoint.port = port;
   upstream.endpoints.push_back(std::move(endpoint));
-  const Cluster::Setup setup{loop_, resolver_, random_, &policy_, tls_, nullptr};
+  const Cluster::Setup setup{loop_, resolver_, random_, &policy_, tls_, nullptr, {}};
   hosts_.push_front({name, tls, std::make_unique<Cluster>(setup, upstream)});
   return *hosts_.front().cluster;
 }

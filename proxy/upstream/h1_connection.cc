@@ -239,7 +239,7 @@ Result<http::Response> H1Connection::begin_response(http::ResponseHead head, con
   return response;
 }
 
-// How far this request provably got. The count of acknowledged bytes includes the SYN.
+// How far this request provably got.
 Error H1Connection::with_phase(Error error) const {
   if (answered_) {
     error.phase = Phase::kFullyWritten;
@@ -247,7 +247,7 @@ Error H1Connection::with_phase(Error error) const {
   }
   const std::optional<std::uint64_t> acknowledged = stream_->bytes_acknowledged();
   const bool none_written = stream_->bytes_written() == written_before_;
-  if (none_written || (acknowledged && *acknowledged <= written_before_ + 1)) {
+  if (none_written || (acknowledged && *acknowledged <= written_before_)) {
     error.phase = Phase::kNothingAccepted;
   } else {
     error.phase = sent_ ? Phase::kFullyWritten : Phase::kPartlyWritten;

@@ -50,7 +50,7 @@ class Pump {
 
  private:
   Task<void> run(H2StreamPtr stream, http::Body& body, Dispatcher& loop, Duration stall) {
-    http::H2Sent sent = co_await http::h2_send_body(stream, body, loop, scope_, stall);
+    http::H2Sent sent = co_await http::h2_send_body(*stream, body, loop, scope_, stall);
     if (sent.status || stream->session == nullptr) co_return;
     stream->session->cancel(*stream, std::move(sent.status).error());
   }
@@ -217,15 +217,19 @@ void H2Connection::Core::drain() {
 }
 
 void H2Connection::Core::on_turn() {
+  const std::shared_ptr<Core> self = shared_from_this();
   const bool busy = session_.live() > 0;
   if (busy_ && !busy) idle_since_ = link_.loop().now();
   busy_ = busy;
-  if (dead_) return;
-  if (busy && !armed()) link_.loop().arm(*this, settings_.ping_after);
-  if (!busy && closing()) session_.terminate(NGHTTP2_NO_ERROR);
-  const std::shared_ptr<Core> self = shared_from_this();
-  if (std::exchange(full_, !can_take()) && !full_ && on_room_) on_room_();
-  if (settings_waiters_.empty() || !session_.settings_received()) return;
+  if (!dead_) {
+    if (busy && !armed()) link_.loop().arm(*this, settings_.ping_after);
+    if (!busy && closing()) session_.terminate(NGHTTP2_NO_ERROR);
+    if (std::exchange(full_, !can_take()) && !full_ && on_room_) {
+      const std::function<void()> callback = on_room_;  // it may destroy the connection, and so itself
+      callback();
+    }
+  }
+  if (!dead_ && !session_.settings_received()) return;
   while (!settings_waiters_.empty()) {
     Signal* waiter = settings_waiters_.back();
     settings_waiters_.pop_back();
@@ -279,7 +283,8 @@ Task<Status> H2Connection::Core::peer_settings(CancelScope& scope) {
     settings_waiters_.push_back(&waiter.signal);
     CO_TRY(co_await waiter.signal.wait(scope));
   }
-  if (session_.connect_protocol()) co_return Status{};
+  // begin() says why nothing can be sent on a dead connection.
+  if (dead_ || session_.connect_protocol()) co_return Status{};
   Error error{Errc::kProtocol, Origin::kUpstream, Phase::kNothingAccepted, "http_upgrade_failed",
               "the upstream does not take extended CONNECT (RFC 8441)"};
   co_return std::unexpected(std::move(error));
@@ -316,12 +321,12 @@ Status H2Connection::Core::begin(Call& call, http::Request& request) {
 Task<Result<http::ResponseHead>> H2Connection::Core::await_head(Call& call, CancelScope& scope) {
   http::H2Stream& stream = *call.stream;
   for (;;) {
-    while (!stream.answers.empty()) {
-      http::ResponseHead head = std::move(stream.answers.front());
-      stream.answers.erase(stream.answers.begin());
-      if (!http::is_informational(head.status)) co_return head;
+    while (!stream.interims.empty()) {
+      http::ResponseHead head = std::move(stream.interims.front());
+      stream.interims.erase(stream.interims.begin());
       if (call.progress != nullptr) CO_TRY(co_await call.progress->on_interim(std::move(head)));
     }
+    if (stream.head_done) co_return std::move(stream.response);
     if (stream.failure) co_return std::unexpected(*stream.failure);
     CO_TRY(co_await stream.readable.wait(scope));
   }

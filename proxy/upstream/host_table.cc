@@ -27,7 +27,8 @@ std::uint64_t hash_of(std::string_view host, std::uint16_t port) noexcept {
 void HostTable::add(std::string_view host, std::uint16_t port, std::uint32_t index) {
   if (lookup(host, port) != nullptr) return;
   Entry entry{hash_of(host, port), std::string(host), port, index};
-  entries_.insert(std::ranges::upper_bound(entries_, entry.hash, {}, &Entry::hash), std::move(entry));
+  entries_.insert(std::ranges::upper_bound(entries_, entry.hash, {}, &Entry::hash),
+                  std::move(entry));
 }
 
 std::optional<std::uint32_t> HostTable::find(std::string_view authority,
@@ -48,7 +49,8 @@ std::optional<std::uint32_t> HostTable::find(std::string_view authority,
   return entry == nullptr ? std::nullopt : std::optional(entry->index);
 }
 
-const HostTable::Entry* HostTable::lookup(std::string_view host, std::uint16_t port) const noexcept {
+const HostTable::Entry* HostTable::lookup(std::string_view host,
+                                          std::uint16_t port) const noexcept {
   const std::uint64_t hash = hash_of(host, port);
   auto at = std::ranges::lower_bound(entries_, hash, {}, &Entry::hash);
   for (; at != entries_.end() && at->hash == hash; ++at) {

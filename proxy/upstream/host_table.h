@@ -1,5 +1,5 @@
-// From host and port, as a client writes them, to an index. Looking up compares without regard to case and
-// allocates nothing, for the Host field of every request. Immutable once filled.
+// From host and port, as a client writes them, to an index. Looking up compares without regard to
+// case and allocates nothing, for the Host field of every request. Immutable once filled.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,8 @@ namespace outrigger::upstream {
 
 class HostTable {
  public:
-  // `host` is canonical: lower case, IPv6 without brackets. The first entry of a host and port stays.
+  // `host` is canonical: lower case, IPv6 without brackets. The first entry of a host and port
+  // stays.
   void add(std::string_view host, std::uint16_t port, std::uint32_t index);
 
   // `authority` is host[:port] as sent; `default_port` stands in for a missing one.

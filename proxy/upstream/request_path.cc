@@ -39,7 +39,9 @@ constexpr bool is_unreserved(char c) noexcept {
          c == '~';
 }
 
-constexpr bool is_separator(char c) noexcept { return c == '/' || c == '\\'; }
+constexpr bool is_separator(char c) noexcept {
+  return c == '/' || c == '\\';
+}
 
 }  // namespace
 
@@ -71,7 +73,8 @@ bool path_matches(std::string_view path, std::string_view pattern) noexcept {
 
 bool has_dot_segments(std::string_view path) noexcept {
   // Without a dot, plain or encoded, there is nothing to look for: the usual LLM path ends here.
-  if (path.find('.') == std::string_view::npos && path.find('%') == std::string_view::npos) return false;
+  if (path.find('.') == std::string_view::npos && path.find('%') == std::string_view::npos)
+    return false;
   std::size_t dots = 0;    // since the segment began
   bool only_dots = true;   // nothing else since the segment began
   bool parameter = false;  // after ';'

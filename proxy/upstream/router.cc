@@ -31,7 +31,8 @@ struct Prefix {
   std::uint32_t upstream;
 };
 
-// The addresses under which clients know us, so that a URL that names the proxy itself is base-URL mode.
+// The addresses under which clients know us, so that a URL that names the proxy itself is base-URL
+// mode.
 void add_own_hosts(HostTable& own, const config::Server& server) {
   for (const config::ListenAddress& listen : server.listen) {
     own.add(listen.host, listen.port, 0);
@@ -41,8 +42,8 @@ void add_own_hosts(HostTable& own, const config::Server& server) {
   }
 }
 
-// A name given without a port stands for both default ports; an endpoint behind TLS also answers to http://,
-// because a client that is told of a proxy by http_proxy often drops the s.
+// A name given without a port stands for both default ports; an endpoint behind TLS also answers to
+// http://, because a client that is told of a proxy by http_proxy often drops the s.
 void add_upstream_hosts(HostTable& hosts, const config::Upstream& upstream, std::uint32_t index) {
   for (const std::string& text : upstream.hosts) {
     const auto authority = parse_authority(text);
@@ -61,7 +62,11 @@ void add_upstream_hosts(HostTable& hosts, const config::Upstream& upstream, std:
 }
 
 Misroute bad_path() {
-  return {400, "ambiguous_path", {}, "the path has '.' or '..' segments, which the proxy refuses to guess about", {}};
+  return {400,
+          "ambiguous_path",
+          {},
+          "the path has '.' or '..' segments, which the proxy refuses to guess about",
+          {}};
 }
 
 Misroute bad_authority(std::string_view authority) {
@@ -69,9 +74,12 @@ Misroute bad_authority(std::string_view authority) {
 }
 
 Misroute forward_disabled(const Authority& authority) {
-  return {403, "forward_disabled", {},
+  return {403,
+          "forward_disabled",
+          {},
           fmt::format("{} is not a host of a configured upstream, and server.forward is disabled",
-                      authority.host), {}};
+                      authority.host),
+          {}};
 }
 
 bool is_tunnel(const http::RequestHead& head) noexcept {
@@ -79,7 +87,9 @@ bool is_tunnel(const http::RequestHead& head) noexcept {
   return head.method == http::Method::kConnect && head.protocol.empty();
 }
 
-std::uint16_t default_port(std::string_view scheme) noexcept { return scheme == "https" ? 443 : 80; }
+std::uint16_t default_port(std::string_view scheme) noexcept {
+  return scheme == "https" ? 443 : 80;
+}
 
 bool method_matches(const config::RouteMatch& match, std::string_view method) noexcept {
   return match.methods.empty() || std::ranges::find(match.methods, method) != match.methods.end();
@@ -98,7 +108,8 @@ struct Router::Tables {
   std::expected<Routed, Misroute> by_path(http::RequestHead& head) const;
   std::expected<Routed, Misroute> by_url(http::RequestHead& head) const;
   std::expected<Routed, Misroute> tunnel(const http::RequestHead& head) const;
-  std::expected<Routed, Misroute> at_host(http::RequestHead& head, std::uint32_t index, Way way) const;
+  std::expected<Routed, Misroute> at_host(http::RequestHead& head, std::uint32_t index,
+                                          Way way) const;
   [[nodiscard]] const Prefix* find_prefix(std::string_view path) const;
   [[nodiscard]] Routed to_upstream(std::uint32_t index, Way way) const;
   void choose_route(Routed& routed, std::string_view method, std::string_view path) const;
@@ -109,7 +120,7 @@ struct Router::Tables {
   config::Snapshot config;
   ByText<std::vector<Prefix>> by_segment;  // by the first segment; longest first
   const Prefix* catch_all = nullptr;
-  std::vector<Prefix> whole;               // holds catch_all's prefix
+  std::vector<Prefix> whole;  // holds catch_all's prefix
   HostTable hosts;
   HostTable own;
   config::Policies passthrough;
@@ -128,9 +139,8 @@ Router::Tables::Tables(config::Snapshot snapshot) : config(std::move(snapshot)) 
     add_upstream_hosts(hosts, upstreams[i], i);
   }
   for (auto& [segment, prefixes] : by_segment) {
-    std::ranges::sort(prefixes, [](const Prefix& a, const Prefix& b) {
-      return a.path.size() > b.path.size();
-    });
+    std::ranges::sort(
+        prefixes, [](const Prefix& a, const Prefix& b) { return a.path.size() > b.path.size(); });
   }
   if (!whole.empty()) catch_all = &whole.front();
   add_own_hosts(own, config->server);
@@ -142,7 +152,8 @@ std::expected<Routed, Misroute> Router::Tables::by_path(http::RequestHead& head)
   if (prefix == nullptr) return std::unexpected(unknown_path(head));
   const config::Upstream& upstream = config->upstreams[prefix->upstream];
   const std::string_view rest = path.substr(prefix->path.size());
-  if (const VersionSlip slip = check_version(upstream, rest); slip.kind != VersionSlip::Kind::kNone) {
+  if (const VersionSlip slip = check_version(upstream, rest);
+      slip.kind != VersionSlip::Kind::kNone) {
     return std::unexpected(wrong_version(slip, upstream, head));
   }
   Routed routed = to_upstream(prefix->upstream, Way::kBaseUrl);
@@ -155,7 +166,8 @@ std::expected<Routed, Misroute> Router::Tables::by_path(http::RequestHead& head)
 std::expected<Routed, Misroute> Router::Tables::by_url(http::RequestHead& head) const {
   const std::uint16_t port = default_port(head.scheme);
   if (own.find(head.authority, port)) return by_path(head);
-  if (const auto index = hosts.find(head.authority, port)) return at_host(head, *index, Way::kForward);
+  if (const auto index = hosts.find(head.authority, port))
+    return at_host(head, *index, Way::kForward);
   auto authority = parse_authority(head.authority);
   if (!authority) return std::unexpected(bad_authority(head.authority));
   if (!config->server.forward.enabled) return std::unexpected(forward_disabled(*authority));
@@ -188,9 +200,10 @@ std::expected<Routed, Misroute> Router::Tables::tunnel(const http::RequestHead& 
   return routed;
 }
 
-// The client wrote the upstream's own URL: the target is sent as it is, and routes match below base_path.
-std::expected<Routed, Misroute> Router::Tables::at_host(http::RequestHead& head, std::uint32_t index,
-                                                        Way way) const {
+// The client wrote the upstream's own URL: the target is sent as it is, and routes match below
+// base_path.
+std::expected<Routed, Misroute> Router::Tables::at_host(http::RequestHead& head,
+                                                        std::uint32_t index, Way way) const {
   Routed routed = to_upstream(index, way);
   const std::string& base = routed.upstream->endpoints.front().base_path;
   std::string_view path = head.path();
@@ -245,8 +258,8 @@ Misroute Router::Tables::unknown_path(const http::RequestHead& head) const {
   if (const config::Upstream* near = nearest_upstream(*config, head.path()); near != nullptr) {
     const std::string_view segment = first_segment(head.path());
     // A path that begins with the version lacks the prefix; any other has it misspelt.
-    const bool lacks = has_path_prefix(head.path(), near->expected_version) &&
-                       !near->expected_version.empty();
+    const bool lacks =
+        has_path_prefix(head.path(), near->expected_version) && !near->expected_version.empty();
     const std::string_view rest = lacks ? head.target : head.target.substr(1 + segment.size());
     misroute.suggestion = redacted_target(fmt::format("{}{}{}", origin, near->path_prefix, rest));
     misroute.detail += fmt::format("; did you mean {} ?", misroute.suggestion);
@@ -271,12 +284,11 @@ Misroute Router::Tables::wrong_version(const VersionSlip& slip, const config::Up
     misroute.code = "doubled_endpoint";
     what = "has an endpoint twice";
   }
-  misroute.suggestion = redacted_target(fmt::format("{}{}{}{}", origin, upstream.path_prefix,
-                                                    slip.path,
-                                                    head.target.substr(head.path().size())));
-  misroute.detail = fmt::format(
-      "{} {}; the right URL is {} ; as base URL of a client library use {}{}", head.path(), what,
-      misroute.suggestion, origin, sdk_base_path(upstream));
+  misroute.suggestion = redacted_target(fmt::format(
+      "{}{}{}{}", origin, upstream.path_prefix, slip.path, head.target.substr(head.path().size())));
+  misroute.detail =
+      fmt::format("{} {}; the right URL is {} ; as base URL of a client library use {}{}",
+                  head.path(), what, misroute.suggestion, origin, sdk_base_path(upstream));
   return misroute;
 }
 
@@ -286,7 +298,9 @@ Router::Router(Router&&) noexcept = default;
 Router& Router::operator=(Router&&) noexcept = default;
 Router::~Router() = default;
 
-const config::Config& Router::config() const noexcept { return *tables_->config; }
+const config::Config& Router::config() const noexcept {
+  return *tables_->config;
+}
 
 std::expected<Routed, Misroute> Router::route(http::RequestHead& head) const {
   if (is_tunnel(head)) return tables_->tunnel(head);

@@ -1,6 +1,7 @@
-// Finds the upstream and route of a request, and the target to send. Pure: it reads the configuration and
-// the request head, nothing else. One per configuration snapshot, which it keeps alive; immutable, so any
-// thread may use it. The usual base-URL request costs two hash lookups and no allocation.
+// Finds the upstream and route of a request, and the target to send. Pure: it reads the
+// configuration and the request head, nothing else. One per configuration snapshot, which it keeps
+// alive; immutable, so any thread may use it. The usual base-URL request costs two hash lookups and
+// no allocation.
 #pragma once
 
 #include <cstdint>
@@ -24,19 +25,20 @@ enum class Way : std::uint8_t {
 // The word in logs: base_url, forward, connect, transparent (operability 3.2).
 std::string_view to_string(Way way) noexcept;
 
-// Where a request goes. Pointers live as long as the router, views as long as the request's headers.
+// Where a request goes. Pointers live as long as the router, views as long as the request's
+// headers.
 struct Routed {
   const config::Upstream* upstream = nullptr;  // nullptr: a forward host without an upstream
   const config::Route* route = nullptr;        // nullptr: the upstream's own level
   const config::Policies* policies = nullptr;  // never nullptr after route()
   std::uint32_t upstream_index = 0;            // in Config::upstreams; its size() for no upstream
-  std::uint32_t route_index = 0;               // in the upstream: 0 the default, else 1 + index of routes
+  std::uint32_t route_index = 0;  // in the upstream: 0 the default, else 1 + index of routes
   Way way = Way::kBaseUrl;
-  std::string_view target;                     // path and query to send; empty for a tunnel
+  std::string_view target;  // path and query to send; empty for a tunnel
   // What the client named, for every way but kBaseUrl; canonical (lower case, no brackets).
   std::string forward_host;
   std::uint16_t forward_port = 0;
-  bool forward_tls = false;                    // the client named https://
+  bool forward_tls = false;  // the client named https://
 };
 
 // No route: answered by the proxy itself, with make_misroute_response of first_run_page.h.
@@ -57,10 +59,12 @@ class Router {
 
   // Rules, first match decides:
   //  1. a path with dot segments, in any disguise, is refused with 400, never normalised;
-  //  2. CONNECT and absolute-form go by host: an upstream's, else forwarded if that is enabled, else 403.
+  //  2. CONNECT and absolute-form go by host: an upstream's, else forwarded if that is enabled,
+  //  else 403.
   //     What may be dialled for a forwarded host is the destination policy's word, not ours;
   //  3. a Host that names an upstream's host is that upstream (transparent mode);
-  //  4. the longest path prefix of whole segments; the expected version must follow exactly once, or the
+  //  4. the longest path prefix of whole segments; the expected version must follow exactly once,
+  //  or the
   //     answer is a 404 that names the right URL;
   //  5. `GET /` is the first-run page, anything else a 404 that lists the prefixes.
   // A target that must be joined is interned in `head.headers`.

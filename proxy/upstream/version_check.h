@@ -1,5 +1,6 @@
-// Base URLs are mistyped in three ways: the API version is missing or wrong, stands twice, or a whole endpoint
-// was given as the base URL (operability 5). Each draws an answer that names the right URL. Pure.
+// Base URLs are mistyped in three ways: the API version is missing or wrong, stands twice, or a
+// whole endpoint was given as the base URL (operability 5). Each draws an answer that names the
+// right URL. Pure.
 #pragma once
 
 #include <cstdint>

@@ -30,9 +30,9 @@ start_and_stop() {
     ((tries-- > 0)) || fail "was not ready in time"
     sleep 0.1
   done
-  curl -fsS "http://127.0.0.1:$port/" 2>&1 | grep -q '/openai' ||
+  curl -fsS "http://127.0.0.1:$port/" | grep /openai >/dev/null ||
     fail "shows no page that names the base URLs"
-  curl -fsS "http://127.0.0.1:$health/metrics" | grep -q '^outrigger_build_info' ||
+  curl -fsS "http://127.0.0.1:$health/metrics" | grep '^outrigger_build_info' >/dev/null ||
     fail "has no metrics"
   kill -TERM "$process"
   wait "$process"

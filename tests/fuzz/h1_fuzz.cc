@@ -1,6 +1,6 @@
-// The HTTP/1 codec on any bytes: read as a request, as a response and as a chunked body. The way they are
-// split changes nothing, what is accepted follows the grammar line by line, and what we write of it reads
-// back the same and is a fixed point.
+// The HTTP/1 codec on any bytes: read as a request, as a response and as a chunked body. The way
+// they are split changes nothing, what is accepted follows the grammar line by line, and what we
+// write of it reads back the same and is a fixed point.
 #include <algorithm>
 #include <cstdint>
 #include <string>
@@ -36,7 +36,8 @@ std::vector<Cuts> cuts_of(std::string_view bytes) {
   return all;
 }
 
-// A second, slow reading of an accepted head: whole lines, one field each, no byte that a line must not hold.
+// A second, slow reading of an accepted head: whole lines, one field each, no byte that a line must
+// not hold.
 void check_lines(std::string_view head, std::size_t fields) {
   if (head.starts_with("\r\n")) head.remove_prefix(2);
   require(head.ends_with("\r\n\r\n"), "a head ends in an empty line");
@@ -63,7 +64,8 @@ void check_lines(std::string_view head, std::size_t fields) {
 void check_request(std::string_view bytes) {
   const H1Verdict whole = judge_request(bytes, {}, kLimits);
   for (const Cuts& cuts : cuts_of(bytes)) {
-    require(judge_request(bytes, cuts, kLimits) == whole, "a request reads the same however it is split");
+    require(judge_request(bytes, cuts, kLimits) == whole,
+            "a request reads the same however it is split");
   }
   if (whole.progress != Progress::kComplete) return;
   RequestParser parser(kLimits);
@@ -74,10 +76,13 @@ void check_request(std::string_view bytes) {
   if (whole.status != 0 || head.authority.empty()) return;
 
   RequestParser reader({});
-  const auto option = head.protocol.empty() ? ConnectionOption::kKeepAlive : ConnectionOption::kUpgrade;
+  const auto option =
+      head.protocol.empty() ? ConnectionOption::kKeepAlive : ConnectionOption::kUpgrade;
   Buffer once;
-  require(write_request(once, head, whole.framing, option).has_value(), "a request that was read can be written");
-  require(reader.parse(once.view()) == Progress::kComplete, "a request that was written can be read");
+  require(write_request(once, head, whole.framing, option).has_value(),
+          "a request that was read can be written");
+  require(reader.parse(once.view()) == Progress::kComplete,
+          "a request that was written can be read");
   require(reader.size() == once.size(), "a written request is one head");
   const RequestHead again = reader.take(Slice::copy(once.view()));
   require(again.method_text == head.method_text && again.target == head.target &&
@@ -85,7 +90,8 @@ void check_request(std::string_view bytes) {
           "a written request asks the same");
   require(request_framing(again) == whole.framing, "a written request is framed the same");
   Buffer twice;
-  require(write_request(twice, again, whole.framing, option).has_value(), "and can be written again");
+  require(write_request(twice, again, whole.framing, option).has_value(),
+          "and can be written again");
   require(twice.view() == once.view(), "writing what was read is a fixed point");
 }
 
@@ -104,16 +110,20 @@ void check_response(std::string_view bytes, Method of_request) {
   if (whole.status != 0) return;
   Buffer once;
   Buffer twice;
-  require(write_response(once, head, whole.framing, ConnectionOption::kKeepAlive, Version::kHttp11).has_value(),
+  require(write_response(once, head, whole.framing, ConnectionOption::kKeepAlive, Version::kHttp11)
+              .has_value(),
           "a response that was read can be written");
   ResponseParser reader({});
   require(reader.parse(once.view()) == Progress::kComplete && reader.size() == once.size(),
           "a response that was written can be read");
   const ResponseHead again = reader.take(Slice::copy(once.view()));
-  require(response_framing(again, of_request) == whole.framing, "a written response is framed the same");
-  require(write_response(twice, again, whole.framing, ConnectionOption::kKeepAlive, Version::kHttp11).has_value() &&
-              twice.view() == once.view(),
-          "writing what was read is a fixed point");
+  require(response_framing(again, of_request) == whole.framing,
+          "a written response is framed the same");
+  require(
+      write_response(twice, again, whole.framing, ConnectionOption::kKeepAlive, Version::kHttp11)
+              .has_value() &&
+          twice.view() == once.view(),
+      "writing what was read is a fixed point");
 }
 
 struct Decoded {
@@ -132,7 +142,8 @@ Decoded decode(std::string_view bytes, const Cuts& cuts) {
     const std::size_t end = i < cuts.size() ? cuts[i] : bytes.size();
     const std::string piece(bytes.substr(begin, end - begin));
     std::string_view in = piece;
-    for (std::string_view data; (out.last = decoder.next(in, data)) == Event::kData;) out.text += data;
+    for (std::string_view data; (out.last = decoder.next(in, data)) == Event::kData;)
+      out.text += data;
     if (out.last == Event::kEnd) out.left = bytes.size() - end + in.size();
     begin = end;
   }

@@ -1,5 +1,5 @@
-// Runs a fuzz target once over each file of the given folders or files, without libFuzzer. Fails when there
-// is no input at all: a test that lost its seeds must not pass.
+// Runs a fuzz target once over each file of the given folders or files, without libFuzzer. Fails
+// when there is no input at all: a test that lost its seeds must not pass.
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
@@ -14,7 +14,8 @@ namespace {
 
 void replay(const std::filesystem::path& file) {
   std::ifstream in(file, std::ios::binary);
-  const std::vector<char> bytes{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  const std::vector<char> bytes{std::istreambuf_iterator<char>(in),
+                                std::istreambuf_iterator<char>()};
   std::printf("%s\n", file.filename().c_str());
   std::fflush(stdout);  // the last line names the input when the target aborts
   LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());

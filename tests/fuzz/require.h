@@ -1,4 +1,5 @@
-// How a fuzz target states a property: in every build, and with a stop that libFuzzer and a test both see.
+// How a fuzz target states a property: in every build, and with a stop that libFuzzer and a test
+// both see.
 #pragma once
 
 #include <cstdio>
@@ -9,7 +10,8 @@ namespace outrigger {
 
 inline void require(bool holds, std::string_view property) {
   if (holds) return;
-  std::fprintf(stderr, "Assertion failed: %.*s\n", static_cast<int>(property.size()), property.data());
+  std::fprintf(stderr, "Assertion failed: %.*s\n", static_cast<int>(property.size()),
+               property.data());
   std::abort();
 }
 

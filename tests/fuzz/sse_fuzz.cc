@@ -1,5 +1,5 @@
-// The event stream parser on any bytes: the way they are split changes nothing, the blocks cover the stream
-// without a gap, and what is kept of a block is bounded.
+// The event stream parser on any bytes: the way they are split changes nothing, the blocks cover
+// the stream without a gap, and what is kept of a block is bounded.
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -20,9 +20,17 @@ struct Block {
 };
 
 Block copy_of(const SseEvent& event) {
-  return {std::string(event.type), std::string(event.data), std::string(event.last_id),
-          std::string(event.comment), event.begin, event.end, event.retry_ms.value_or(0), event.comments,
-          event.has_data, event.truncated, event.unterminated};
+  return {std::string(event.type),
+          std::string(event.data),
+          std::string(event.last_id),
+          std::string(event.comment),
+          event.begin,
+          event.end,
+          event.retry_ms.value_or(0),
+          event.comments,
+          event.has_data,
+          event.truncated,
+          event.unterminated};
 }
 
 // The blocks of a stream that comes in pieces of `step` bytes.
@@ -53,7 +61,8 @@ void check(std::string_view bytes, std::size_t limit) {
   for (const Block& block : whole) {
     require(block.begin == at && block.end > at, "blocks follow one another");
     at = block.end;
-    require(block.data.size() + block.type.size() + block.comment.size() <= 2 * limit, "a block is bounded");
+    require(block.data.size() + block.type.size() + block.comment.size() <= 2 * limit,
+            "a block is bounded");
     require(&block == &whole.back() || !block.unterminated, "only the last block can be cut off");
   }
   require(at == bytes.size(), "blocks cover the stream");

@@ -13,7 +13,8 @@ TEST_F(Cli, CheckPraisesAGoodFileInOneLine) {
   const Output output = outrigger({"check", write("good.yaml", kGood)});
   EXPECT_EQ(output.code, 0) << output.out << output.err;
   EXPECT_EQ(lines(output.out).size(), 1u);
-  EXPECT_NE(output.out.find("good.yaml: ok, 1 upstream, 0 routes"), std::string::npos) << output.out;
+  EXPECT_NE(output.out.find("good.yaml: ok, 1 upstream, 0 routes"), std::string::npos)
+      << output.out;
   EXPECT_EQ(outrigger({"check", "--quiet", folder_.path("good.yaml")}).out, "");
 }
 
@@ -49,7 +50,8 @@ TEST_F(Cli, CheckFindsEveryMistakeInOneRun) {
 }
 
 TEST_F(Cli, CheckReadsStandardInput) {
-  const Output good = shell("printf 'version: 1\\nupstreams:\\n  a: {url: \"http://127.0.0.1:1\"}\\n' | $O check -");
+  const Output good = shell(
+      "printf 'version: 1\\nupstreams:\\n  a: {url: \"http://127.0.0.1:1\"}\\n' | $O check -");
   EXPECT_EQ(good.code, 0) << good.out;
   const Output bad = shell("echo nonsense | $O check -");
   EXPECT_EQ(bad.code, 3);
@@ -57,10 +59,11 @@ TEST_F(Cli, CheckReadsStandardInput) {
 }
 
 TEST_F(Cli, StrictMakesAWarningAnError) {
-  const std::string file = write("warned.yaml",
-                                 "version: 1\n"
-                                 "upstreams:\n"
-                                 "  erp: {url: 'https://erp.example.com', tls: {unsafe_skip_verification: true}}\n");
+  const std::string file =
+      write("warned.yaml",
+            "version: 1\n"
+            "upstreams:\n"
+            "  erp: {url: 'https://erp.example.com', tls: {unsafe_skip_verification: true}}\n");
   const Output plain = outrigger({"check", file});
   EXPECT_EQ(plain.code, 0) << plain.out;
   EXPECT_NE(plain.out.find("warning OUT-181"), std::string::npos) << plain.out;
@@ -76,7 +79,8 @@ TEST_F(Cli, EveryCommandThatReadsAFileRefusesABadOneWithThree) {
       full.push_back(file);
       const Output output = outrigger(full);
       EXPECT_EQ(output.code, 3);
-      EXPECT_NE((output.out + output.err).find(file), std::string::npos) << output.out << output.err;
+      EXPECT_NE((output.out + output.err).find(file), std::string::npos)
+          << output.out << output.err;
     }
   }
 }
@@ -161,8 +165,8 @@ TEST_F(Cli, ShowSaysWhenItShowsTheBuiltInProviders) {
 TEST_F(Cli, NoCommandShowsASecret) {
   write("outrigger.yaml",
         "version: 1\nstore: {encryption_key: canary-4711}\nupstreams:\n  openai: {use: openai}\n");
-  for (const Words& words :
-       {Words{"check"}, Words{"check", "--json"}, Words{"config", "show", "--origins"}, Words{"env"}}) {
+  for (const Words& words : {Words{"check"}, Words{"check", "--json"},
+                             Words{"config", "show", "--origins"}, Words{"env"}}) {
     const Output output = outrigger(words);
     EXPECT_EQ((output.out + output.err).find("canary-4711"), std::string::npos);
   }

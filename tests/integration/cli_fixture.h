@@ -1,4 +1,5 @@
-// The command line as a person, a script and an editor meet it: the real binary in a folder of its own.
+// The command line as a person, a script and an editor meet it: the real binary in a folder of its
+// own.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -66,6 +67,6 @@ class Cli : public ::testing::Test {
 
 inline constexpr const char* kGood = "version: 1\nupstreams:\n  openai: {use: openai}\n";
 inline constexpr const char* kMisspelt =
-    "version: 1\nupstreams:\n  openai: {use: openai, timeout: {connect: 5s}}\n";
+    "version: 1\nupstreams:\n  openai: {use: openai, timeoutz: {connect: 5s}}\n";
 
 }  // namespace outrigger::test

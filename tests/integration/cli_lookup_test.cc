@@ -41,7 +41,8 @@ TEST_F(Cli, EnvPointsSdksAtTheProxy) {
 TEST_F(Cli, EnvNamesTheAddressThatRunWasGiven) {
   const std::string expected = "OPENAI_BASE_URL=http://[::1]:8080/openai/v1\n";
   const Words words = {"env", "--shell", "docker"};
-  EXPECT_NE(outrigger(words, {"OUTRIGGER_LISTEN=[::1]:8080"}).out.find(expected), std::string::npos);
+  EXPECT_NE(outrigger(words, {"OUTRIGGER_LISTEN=[::1]:8080"}).out.find(expected),
+            std::string::npos);
   EXPECT_NE(outrigger({"env", "--shell", "docker", "--listen", "[::1]:8080"}).out.find(expected),
             std::string::npos);
 }
@@ -81,8 +82,8 @@ TEST_F(Cli, CompletionScriptsAreGoodShell) {
 TEST_F(Cli, BashCompletesCommandsOptionsCodesAndFiles) {
   write("mine.yaml", kGood);
   const auto completed = [&](const std::string& words, int at) {
-    return shell("source <($O completion bash); COMP_WORDS=(outrigger " + words + "); COMP_CWORD=" +
-                 std::to_string(at) + "; _outrigger; echo ${COMPREPLY[@]}")
+    return shell("source <($O completion bash); COMP_WORDS=(outrigger " + words +
+                 "); COMP_CWORD=" + std::to_string(at) + "; _outrigger; echo ${COMPREPLY[@]}")
         .out;
   };
   EXPECT_EQ(completed("ch", 1), "check\n");

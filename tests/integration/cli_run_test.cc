@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <string>
 #include <vector>
 
@@ -46,7 +47,8 @@ class CliRun : public Cli {
   static void expect_one_line(const Output& output, const std::vector<std::string>& says) {
     EXPECT_EQ(lines(output.err).size(), 1u) << output.err;
     for (const std::string& part : says) {
-      EXPECT_NE(output.err.find(part), std::string::npos) << "no \"" << part << "\" in " << output.err;
+      EXPECT_NE(output.err.find(part), std::string::npos)
+          << "no \"" << part << "\" in " << output.err;
     }
   }
 };
@@ -67,6 +69,28 @@ TEST_F(CliRun, AddressThatIsNotOursIsAFailure) {
   const Output output = outrigger({"run", "--listen", "192.0.2.1:4170"});  // RFC 5737: nobody's
   EXPECT_EQ(output.code, 1);
   expect_one_line(output, {"192.0.2.1:4170"});
+}
+
+// On a terminal, and there only: programs read the log.
+TEST_F(CliRun, NamesTheBaseUrlsOnATerminal) {
+  const std::string address = TakenPort().text();  // free again
+  write("outrigger.yaml",
+        "version: 1\nserver: {listen: '" + address +
+            "', admin: '127.0.0.1:0', health: '127.0.0.1:0', drain: {announce: 0s}}\n" +
+            kUpstreams);
+  Process terminal({"/usr/bin/env", "TERM=xterm", std::string("O=") + OUTRIGGER_BINARY, "script",
+                    "-qec", "$O run & echo $! > pid; wait", "/dev/null"},
+                   {.folder = folder_.path("")});
+  const std::string command = "eval \"$(outrigger env --listen " + address + ")\"";
+  const auto said = [&](const std::string& text) {
+    return terminal.standard_output().find(text) != std::string::npos;
+  };
+  EXPECT_TRUE(eventually([&] { return said(command); })) << terminal.standard_output();
+  EXPECT_TRUE(said("http://" + address + "/openai/v1")) << terminal.standard_output();
+  const std::string pid = read_file(folder_.path("pid"));
+  ASSERT_FALSE(pid.empty());
+  kill(std::stoi(pid), SIGTERM);
+  EXPECT_EQ(terminal.wait_exit(), 0);
 }
 
 TEST_F(CliRun, MissingFileIsABadConfiguration) {
@@ -102,9 +126,11 @@ TEST_F(CliRun, UnreadableOrWrongCertificateIsABadConfiguration) {
   write("nonsense.pem", "not a certificate\n");
   for (const std::string certificate : {"missing.pem", "nonsense.pem", "other.pem"}) {
     SCOPED_TRACE(certificate);
-    write("outrigger.yaml",
-          "version: 1\nserver:\n  listen: 127.0.0.1:0\n  admin: 127.0.0.1:0\n  health: 127.0.0.1:0\n"
-          "  tls: {certificate_file: " + certificate + ", key_file: key.pem}\n" + kUpstreams);
+    write(
+        "outrigger.yaml",
+        "version: 1\nserver:\n  listen: 127.0.0.1:0\n  admin: 127.0.0.1:0\n  health: 127.0.0.1:0\n"
+        "  tls: {certificate_file: " +
+            certificate + ", key_file: key.pem}\n" + kUpstreams);
     const Output output = outrigger({"run"});
     EXPECT_TRUE(output.code == 3 || output.code == 1) << output.code;
     EXPECT_NE(output.err.find(certificate), std::string::npos) << output.err;

@@ -13,8 +13,8 @@ namespace outrigger::test {
 
 // PEM files; an empty name is "none".
 struct TlsFiles {
-  std::string certificate, key;  // our own
-  std::string trusted_ca;        // the peer must have a certificate of it
+  std::string certificate = {}, key = {};  // our own
+  std::string trusted_ca = {};             // the peer must have a certificate of it
 };
 
 struct TlsSettings {

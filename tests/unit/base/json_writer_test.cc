@@ -63,12 +63,15 @@ TEST(JsonWriter, PutsCommasWhereTheyBelong) {
   json.plain("bare");
   json.member("f", false);
   json.end_object();
-  EXPECT_EQ(out, R"({"a":1,"b":["x",true,null,{}],"c":-5,"d":18446744073709551615,"e":"bare","f":false})");
+  EXPECT_EQ(
+      out,
+      R"({"a":1,"b":["x",true,null,{}],"c":-5,"d":18446744073709551615,"e":"bare","f":false})");
 }
 
 TEST(JsonWriter, WritesDurationsAsMilliseconds) {
-  const std::pair<Duration, std::string_view> cases[] = {
-      {0ns, "0.000"}, {999ns, "0.000"}, {1us, "0.001"}, {412us, "0.412"}, {30001ms, "30001.000"}, {-1s, "0.000"}};
+  const std::pair<Duration, std::string_view> cases[] = {{0ns, "0.000"},         {999ns, "0.000"},
+                                                         {1us, "0.001"},         {412us, "0.412"},
+                                                         {30001ms, "30001.000"}, {-1s, "0.000"}};
   for (const auto& [value, text] : cases) {
     std::string out;
     append_milliseconds(out, value);

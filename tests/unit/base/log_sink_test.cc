@@ -4,8 +4,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -27,9 +27,7 @@ class LogSinkTest : public testing::Test {
   }
   ~LogSinkTest() override { std::filesystem::remove_all(folder_); }
 
-  [[nodiscard]] std::string path(std::string_view name) const {
-    return (folder_ / name).string();
-  }
+  [[nodiscard]] std::string path(std::string_view name) const { return (folder_ / name).string(); }
   static std::unique_ptr<LogSink> open(const std::string& path, LogSinkSettings settings = {}) {
     auto sink = LogSink::open(path, std::move(settings));
     EXPECT_TRUE(sink) << sink.error().detail;
@@ -84,7 +82,8 @@ TEST_F(LogSinkTest, KeepsEachLineWholeWhenManyThreadsWrite) {
     threads.emplace_back([&, t] {
       LogChannel& channel = sink->channel();
       for (int i = 0; i < kLines; ++i) {
-        const std::string line = fmt::format("{} {} {}\n", t, i, std::string(static_cast<std::size_t>(i % 90), 'x'));
+        const std::string line =
+            fmt::format("{} {} {}\n", t, i, std::string(static_cast<std::size_t>(i % 90), 'x'));
         while (!channel.write(line)) sink->flush();
       }
     });
@@ -102,7 +101,8 @@ TEST_F(LogSinkTest, KeepsEachLineWholeWhenManyThreadsWrite) {
     int number = -1;
     ASSERT_EQ(std::sscanf(line.c_str(), "%d %d", &thread, &number), 2) << line;
     ASSERT_EQ(number, next.at(static_cast<std::size_t>(thread))++) << line;
-    ASSERT_EQ(line.size(), fmt::format("{} {} ", thread, number).size() + static_cast<std::size_t>(number % 90));
+    ASSERT_EQ(line.size(),
+              fmt::format("{} {} ", thread, number).size() + static_cast<std::size_t>(number % 90));
   }
   for (const int count : next) EXPECT_EQ(count, kLines);
   EXPECT_EQ(dropped_notes > 0, sink->dropped_lines() > 0);

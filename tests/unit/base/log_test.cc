@@ -18,22 +18,25 @@ std::string line(LogStyle style, LogLevel level, std::string_view message, LogFi
 
 TEST(Log, WritesOneJsonObjectALine) {
   const std::string name = "a \"file\"";
-  EXPECT_EQ(line(LogStyle::kJson, LogLevel::kWarn, "reload\nrefused",
-                 {{"file", name}, {"errors", 2}, {"took_ms", 1500us}, {"kept", true}, {"size", 7UL}}),
-            R"({"ts":"2026-01-31T23:59:59.123456Z","level":"warn","msg":"reload\nrefused",)"
-            R"("logger":"config","file":"a \"file\"","errors":2,"took_ms":1.500,"kept":true,"size":7})"
-            "\n");
+  EXPECT_EQ(
+      line(LogStyle::kJson, LogLevel::kWarn, "reload\nrefused",
+           {{"file", name}, {"errors", 2}, {"took_ms", 1500us}, {"kept", true}, {"size", 7UL}}),
+      R"({"ts":"2026-01-31T23:59:59.123456Z","level":"warn","msg":"reload\nrefused",)"
+      R"("logger":"config","file":"a \"file\"","errors":2,"took_ms":1.500,"kept":true,"size":7})"
+      "\n");
 }
 
 TEST(Log, WritesAReadableLineForATerminal) {
-  EXPECT_EQ(line(LogStyle::kText, LogLevel::kInfo, "ready", {{"listen", "127.0.0.1:4170"}, {"in", 12ms}}),
-            "23:59:59.123 info  config: ready listen=127.0.0.1:4170 in=12.000ms\n");
+  EXPECT_EQ(
+      line(LogStyle::kText, LogLevel::kInfo, "ready", {{"listen", "127.0.0.1:4170"}, {"in", 12ms}}),
+      "23:59:59.123 info  config: ready listen=127.0.0.1:4170 in=12.000ms\n");
   EXPECT_EQ(line(LogStyle::kText, LogLevel::kError, "no", {{"why", "two words"}, {"empty", ""}}),
             "23:59:59.123 error config: no why=\"two words\" empty=\"\"\n");
 }
 
 TEST(Log, KeepsControlCharactersFromATerminal) {
-  const std::string text = line(LogStyle::kText, LogLevel::kInfo, "a\x1b[31mb", {{"k", "\x1b[0m\n"}});
+  const std::string text =
+      line(LogStyle::kText, LogLevel::kInfo, "a\x1b[31mb", {{"k", "\x1b[0m\n"}});
   EXPECT_EQ(text.find('\x1b'), std::string::npos) << text;
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 1) << text;
 }

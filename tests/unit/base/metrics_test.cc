@@ -1,6 +1,8 @@
 #include "proxy/base/metrics.h"
 
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 #include <map>
 #include <regex>
 #include <set>
@@ -15,7 +17,8 @@
 namespace outrigger {
 namespace {
 
-// A small, strict reader of the text formats: fails the test on anything that a scraper would refuse.
+// A small, strict reader of the text formats: fails the test on anything that a scraper would
+// refuse.
 struct Scrape {
   std::map<std::string, std::string> types;  // by family
   std::map<std::string, double> samples;     // by name and labels, as written
@@ -26,7 +29,9 @@ struct Scrape {
     EXPECT_TRUE(text.empty() || text.ends_with('\n'));
     static const std::regex kHead(R"(# (HELP|TYPE) ([a-zA-Z_:][a-zA-Z0-9_:]*) (.+))");
     static const std::regex kSample(
-        R"(([a-zA-Z_:][a-zA-Z0-9_:]*)(\{[a-z_]+="([^"\\\n]|\\[\\n"])*"(,[a-z_]+="([^"\\\n]|\\[\\n"])*")*\})? ([-+0-9.eInf]+))");
+        R"(([a-zA-Z_:][a-zA-Z0-9_:]*))"
+        R"((\{[a-z_]+="([^"\\\n]|\\[\\n"])*"(,[a-z_]+="([^"\\\n]|\\[\\n"])*")*\})?)"
+        R"( ([-+0-9.eInf]+))");
     std::istringstream in(text);
     std::smatch match;
     for (std::string line; std::getline(in, line);) {
@@ -91,7 +96,8 @@ TEST(Metrics, HistogramBucketsAreCumulativeAndIncludeTheirBound) {
   EXPECT_EQ(bucket("0.25"), 6);
   EXPECT_EQ(bucket("+Inf"), 7);
   EXPECT_EQ(scrape.samples.at("outrigger_proxy_overhead_seconds_count{upstream=\"u\"}"), 7);
-  EXPECT_NEAR(scrape.samples.at("outrigger_proxy_overhead_seconds_sum{upstream=\"u\"}"), 3.2512, 1e-6);
+  EXPECT_NEAR(scrape.samples.at("outrigger_proxy_overhead_seconds_sum{upstream=\"u\"}"), 3.2512,
+              1e-6);
 }
 
 TEST(Metrics, OpenMetricsNamesFamiliesWithoutTotalAndEnds) {
@@ -178,7 +184,30 @@ TEST(Metrics, CountsExactlyWhileOthersScrape) {
   EXPECT_EQ(registry.total(Metric::kResponseFirstByte, {"u1"}), std::uint64_t{kTimes});
 }
 
-// The rules of `promtool check metrics`, which Debian 12 has only inside the prometheus server.
+// Prometheus's own reader, where it is installed (Debian: package prometheus).
+TEST(Metrics, PromtoolFindsNothingToCorrect) {
+  if (std::system("command -v promtool > /dev/null 2>&1") != 0) {
+    GTEST_SKIP() << "promtool is not installed";
+  }
+  MetricRegistry registry;
+  MetricShard& shard = registry.add_shard();
+  for (const MetricSpec& row : metric_table()) {
+    if (row.type == MetricType::kHistogram && row.labels.size() == 1) {
+      shard.histogram(row.id, {"u"}).observe(1s);
+    } else if (row.type == MetricType::kHistogram) {
+      shard.histogram(row.id, {"u", "v"}).observe(1s);
+    } else {
+      registry.publish(row.id, {{std::vector<std::string>(row.labels.size(), "v"), 1.5}});
+    }
+  }
+  std::FILE* promtool = popen("promtool check metrics 2>&1", "w");
+  ASSERT_NE(promtool, nullptr);
+  const std::string text = registry.expose(Exposition::kPrometheus);
+  std::fwrite(text.data(), 1, text.size(), promtool);
+  EXPECT_EQ(pclose(promtool), 0) << text;
+}
+
+// The rules of `promtool check metrics`, which not every machine has.
 TEST(Metrics, TheTableFollowsTheNamingRules) {
   std::set<std::string_view> names;
   for (const MetricSpec& row : metric_table()) {
@@ -207,7 +236,8 @@ TEST(Metrics, TheScrapersAcceptFieldChoosesTheFormat) {
       {"application/openmetrics-text;q=0.2, text/plain;q=0.8", Exposition::kPrometheus},
       {"application/openmetrics-text;q=0", Exposition::kPrometheus},
   };
-  for (const auto& [accept, exposition] : cases) EXPECT_EQ(exposition_for(accept), exposition) << accept;
+  for (const auto& [accept, exposition] : cases)
+    EXPECT_EQ(exposition_for(accept), exposition) << accept;
 }
 
 }  // namespace

@@ -45,7 +45,9 @@ TEST(Random, UnitIsAtLeastZeroAndLessThanOne) {
   EXPECT_NEAR(sum / 10000, 0.5, 0.05);
 }
 
-TEST(Random, SeedsFromTheKernelDiffer) { EXPECT_NE(secure_seed(), secure_seed()); }
+TEST(Random, SeedsFromTheKernelDiffer) {
+  EXPECT_NE(secure_seed(), secure_seed());
+}
 
 }  // namespace
 }  // namespace outrigger

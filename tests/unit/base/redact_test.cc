@@ -10,9 +10,10 @@ namespace {
 
 TEST(Redact, KnowsHeadersThatCarryCredentials) {
   for (const std::string_view name :
-       {"authorization", "Authorization", "PROXY-AUTHORIZATION", "cookie", "Set-Cookie", "x-api-key",
-        "api-key", "apikey", "x-goog-api-key", "X-Amz-Security-Token", "private-token", "x_api_key",
-        "my-secret", "encryption_key", "x-hub-signature", "Ocp-Apim-Subscription-Key"}) {
+       {"authorization", "Authorization", "PROXY-AUTHORIZATION", "cookie", "Set-Cookie",
+        "x-api-key", "api-key", "apikey", "x-goog-api-key", "X-Amz-Security-Token", "private-token",
+        "x_api_key", "my-secret", "encryption_key", "x-hub-signature",
+        "Ocp-Apim-Subscription-Key"}) {
     EXPECT_TRUE(is_secret_header(name)) << name;
   }
   for (const std::string_view name : {"host", "content-type", "user-agent", "idempotency-key",

@@ -26,8 +26,8 @@ class Place {
   alignas(Secret) std::byte bytes_[sizeof(Secret)];
 };
 
-// Short enough to be stored inside the std::string itself. The first byte may be lost to the terminator
-// of an emptied string, so the tail is looked for.
+// Short enough to be stored inside the std::string itself. The first byte may be lost to the
+// terminator of an emptied string, so the tail is looked for.
 constexpr const char* kShort = "sk-short-key";
 constexpr const char* kTail = "short-key";
 

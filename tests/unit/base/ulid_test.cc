@@ -49,7 +49,9 @@ TEST(Ulid, RefusesTextThatIsNone) {
 }
 
 std::int64_t fake_micros = 0;
-std::int64_t read_fake() noexcept { return fake_micros; }
+std::int64_t read_fake() noexcept {
+  return fake_micros;
+}
 
 TEST(WallClock, FollowsSteadyTimeAndLooksAtTheSystemOnceASecond) {
   WallClock clock(&read_fake);

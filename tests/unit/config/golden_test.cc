@@ -1,4 +1,5 @@
-// Every file of tests/golden/config is loaded; what `outrigger check` would print is kept beside it.
+// Every file of tests/golden/config is loaded; what `outrigger check` would print is kept beside
+// it.
 #include <algorithm>
 #include <vector>
 
@@ -13,7 +14,8 @@ namespace {
 
 std::vector<std::string> cases() {
   std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(repository() / "tests/golden/config")) {
+  for (const auto& entry :
+       std::filesystem::directory_iterator(repository() / "tests/golden/config")) {
     if (entry.path().extension() == ".yaml") names.push_back(entry.path().stem().string());
   }
   std::ranges::sort(names);
@@ -45,7 +47,9 @@ TEST_P(Golden, ShowsNoSecret) {
 INSTANTIATE_TEST_SUITE_P(All, Golden, testing::ValuesIn(cases()),
                          [](const auto& info) { return info.param; });
 
-TEST(Golden, CoversFortyMistakes) { EXPECT_GE(cases().size(), 40u); }
+TEST(Golden, CoversFortyMistakes) {
+  EXPECT_GE(cases().size(), 40u);
+}
 
 TEST(Reference, PageIsWhatTheDeclarationsSay) {
   const std::string page = reference_markdown();

@@ -1,5 +1,6 @@
-// A validator for the part of JSON Schema (draft 2020-12) that our schema uses: it tells whether an editor
-// would accept a file. An unknown keyword fails, so that the schema cannot use what is not checked here.
+// A validator for the part of JSON Schema (draft 2020-12) that our schema uses: it tells whether an
+// editor would accept a file. An unknown keyword fails, so that the schema cannot use what is not
+// checked here.
 #pragma once
 
 #include <regex>
@@ -28,7 +29,8 @@ inline Json to_json(const Node& node) {
   }
   if (node.kind == Node::Kind::kNull) return nullptr;
   if (!node.quoted && (node.text == "true" || node.text == "false")) return node.text == "true";
-  const bool digits = !node.text.empty() && node.text.find_first_not_of("0123456789") == std::string::npos;
+  const bool digits =
+      !node.text.empty() && node.text.find_first_not_of("0123456789") == std::string::npos;
   if (!node.quoted && digits && node.text.size() < 19) return std::stoull(node.text);
   return node.text;
 }
@@ -49,19 +51,22 @@ class SchemaCheck {
     return {};
   }
 
-  std::string one(const Json& schema, const std::string& keyword, const Json& rule, const Json& value,
-                  const std::string& at) const {
+  std::string one(const Json& schema, const std::string& keyword, const Json& rule,
+                  const Json& value, const std::string& at) const {
     static const std::set<std::string> kAnnotations = {"$schema", "title", "description", "$defs"};
     if (kAnnotations.contains(keyword)) return {};
-    if (keyword == "$ref") return check(root_.at("$defs").at(rule.get<std::string>().substr(8)), value, at);
+    if (keyword == "$ref")
+      return check(root_.at("$defs").at(rule.get<std::string>().substr(8)), value, at);
     if (keyword == "anyOf") return any_of(rule, value, at);
     if (keyword == "const") return value == rule ? "" : at + " is not " + rule.dump();
     if (keyword == "enum") {
       return std::ranges::find(rule, value) != rule.end() ? "" : at + " is not in " + rule.dump();
     }
-    if (keyword == "type") return is_type(rule, value) ? "" : at + " is no " + rule.get<std::string>();
+    if (keyword == "type")
+      return is_type(rule, value) ? "" : at + " is no " + rule.get<std::string>();
     if (keyword == "pattern") {
-      return !value.is_string() || std::regex_search(value.get<std::string>(), std::regex(rule.get<std::string>()))
+      return !value.is_string() || std::regex_search(value.get<std::string>(),
+                                                     std::regex(rule.get<std::string>()))
                  ? ""
                  : at + " does not match " + rule.dump();
     }
@@ -106,7 +111,8 @@ class SchemaCheck {
 
   std::string items(const Json& rule, const Json& value, const std::string& at) const {
     for (std::size_t i = 0; value.is_array() && i < value.size(); ++i) {
-      if (auto found = check(rule, value[i], at + "[" + std::to_string(i) + "]"); !found.empty()) return found;
+      if (auto found = check(rule, value[i], at + "[" + std::to_string(i) + "]"); !found.empty())
+        return found;
     }
     return {};
   }
@@ -119,7 +125,8 @@ class SchemaCheck {
     return {};
   }
 
-  std::string additional(const Json& schema, const Json& rule, const Json& value, const std::string& at) const {
+  std::string additional(const Json& schema, const Json& rule, const Json& value,
+                         const std::string& at) const {
     if (!value.is_object()) return {};
     for (const auto& [key, member] : value.items()) {
       if (schema.contains("properties") && schema.at("properties").contains(key)) continue;

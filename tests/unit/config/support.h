@@ -32,7 +32,8 @@ inline std::string golden(const std::filesystem::path& path, const std::string& 
 using Variables = std::map<std::string, std::string>;
 using Files = std::map<std::string, std::string>;
 
-inline const std::string kCertificate = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
+inline const std::string kCertificate =
+    "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
 inline const std::string kKey = "-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n";
 
 // Only these variables and files exist.
@@ -55,7 +56,8 @@ inline Loaded load(const std::string& text, const Environment& from = environmen
 // The codes of all diagnostics, joined by spaces.
 inline std::string codes_of(const Loaded& loaded) {
   std::string text;
-  for (const Diagnostic& diagnostic : loaded.diagnostics) text += (text.empty() ? "" : " ") + diagnostic.code;
+  for (const Diagnostic& diagnostic : loaded.diagnostics)
+    text += (text.empty() ? "" : " ") + diagnostic.code;
   return text;
 }
 

@@ -14,19 +14,48 @@ struct DurationRow {
 
 TEST(Units, DurationsNeedAUnit) {
   const std::vector<DurationRow> rows = {
-      {"1ns", 1ns}, {"5us", 5us}, {"250ms", 250ms}, {"2s", 2s}, {"3m", 3min}, {"4h", 4h}, {"2d", 48h},
-      {"0s", 0s}, {"1m30s", 90s}, {"1h2m3s", 3723s}, {"1.5s", 1500ms}, {"0.25h", 15min}, {"1s500ms", 1500ms},
-      {"", {}}, {"5", {}}, {"s", {}}, {"-1s", {}}, {"+1s", {}}, {"1 s", {}}, {" 1s", {}}, {"1s ", {}},
-      {"1S", {}}, {"1sec", {}}, {"1.s", {}}, {".5s", {}}, {"30s1m", {}}, {"1s1s", {}}, {"1m30", {}},
-      {"0.5ns", {}}, {"1e3s", {}}, {"9223372036854775807ns", Duration(9223372036854775807)},
-      {"9223372036854775808ns", {}}, {"106752d", {}}, {"99999999999999999999s", {}}, {"106751d24h", {}},
+      {"1ns", 1ns},
+      {"5us", 5us},
+      {"250ms", 250ms},
+      {"2s", 2s},
+      {"3m", 3min},
+      {"4h", 4h},
+      {"2d", 48h},
+      {"0s", 0s},
+      {"1m30s", 90s},
+      {"1h2m3s", 3723s},
+      {"1.5s", 1500ms},
+      {"0.25h", 15min},
+      {"1s500ms", 1500ms},
+      {"", {}},
+      {"5", {}},
+      {"s", {}},
+      {"-1s", {}},
+      {"+1s", {}},
+      {"1 s", {}},
+      {" 1s", {}},
+      {"1s ", {}},
+      {"1S", {}},
+      {"1sec", {}},
+      {"1.s", {}},
+      {".5s", {}},
+      {"30s1m", {}},
+      {"1s1s", {}},
+      {"1m30", {}},
+      {"0.5ns", {}},
+      {"1e3s", {}},
+      {"9223372036854775807ns", Duration(9223372036854775807)},
+      {"9223372036854775808ns", {}},
+      {"106752d", {}},
+      {"99999999999999999999s", {}},
+      {"106751d24h", {}},
   };
   for (const DurationRow& row : rows) EXPECT_EQ(parse_duration(row.text), row.expected) << row.text;
 }
 
 TEST(Units, PrintedDurationsReadBackExactly) {
-  for (const Duration d : {0ns, 1ns, 999ns, 1500ns, Duration(90s), Duration(1h), Duration(25h), Duration(3723004005006ns),
-                           Duration(9223372036854775807)}) {
+  for (const Duration d : {0ns, 1ns, 999ns, 1500ns, Duration(90s), Duration(1h), Duration(25h),
+                           Duration(3723004005006ns), Duration(9223372036854775807)}) {
     EXPECT_EQ(parse_duration(print_duration(d)), d) << print_duration(d);
   }
   EXPECT_EQ(print_duration(10min), "10m");
@@ -40,10 +69,25 @@ struct SizeRow {
 
 TEST(Units, SizesNeedAUnit) {
   const std::vector<SizeRow> rows = {
-      {"0B", 0}, {"512B", 512}, {"64KiB", 65536}, {"64KB", 64000}, {"1MiB", 1 << 20}, {"1.5KiB", 1536},
-      {"2GB", 2'000'000'000}, {"1GiB", 1 << 30}, {"0.001KB", 1},
-      {"", {}}, {"64", {}}, {"64k", {}}, {"64K", {}}, {"64kb", {}}, {"64 KiB", {}}, {"-1B", {}}, {"1.5B", {}},
-      {"1MiB1KiB", {}}, {"9999999999GiB", {}},
+      {"0B", 0},
+      {"512B", 512},
+      {"64KiB", 65536},
+      {"64KB", 64000},
+      {"1MiB", 1 << 20},
+      {"1.5KiB", 1536},
+      {"2GB", 2'000'000'000},
+      {"1GiB", 1 << 30},
+      {"0.001KB", 1},
+      {"", {}},
+      {"64", {}},
+      {"64k", {}},
+      {"64K", {}},
+      {"64kb", {}},
+      {"64 KiB", {}},
+      {"-1B", {}},
+      {"1.5B", {}},
+      {"1MiB1KiB", {}},
+      {"9999999999GiB", {}},
   };
   for (const SizeRow& row : rows) EXPECT_EQ(parse_size(row.text), row.expected) << row.text;
 }
@@ -76,7 +120,8 @@ TEST(Units, PercentsLieBetweenNothingAndAll) {
 TEST(Units, IntegersAreDigitsOnly) {
   EXPECT_EQ(parse_integer("0"), 0u);
   EXPECT_EQ(parse_integer("4170"), 4170u);
-  for (const char* text : {"", "010", "+1", "-1", "1_000", "0x10", "1e3", "1.0", "18446744073709551616"}) {
+  for (const char* text :
+       {"", "010", "+1", "-1", "1_000", "0x10", "1e3", "1.0", "18446744073709551616"}) {
     EXPECT_EQ(parse_integer(text), std::nullopt) << text;
   }
 }

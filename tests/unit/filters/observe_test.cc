@@ -61,29 +61,39 @@ TEST(AccessRecord, WritesAPlainRequest) {
   record.chunks = 1;
   record.user_agent = "OpenAI/JS \"6\"";
   record.auth_present = true;
-  EXPECT_EQ(json(record),
-            R"({"ts":"2026-01-31T23:59:59.123456Z","level":"info","msg":"request","logger":"access",)"
-            R"("request_id":"01ARYZ6S41TSV4RRFFQ69G5FAV","client_addr":"10.1.2.3:40000",)"
-            R"("mode":"base_url","method":"POST","host":"127.0.0.1:4170",)"
-            R"("path":"/openai/v1/chat/completions","upstream":"openai","route":"_default",)"
-            R"("status":200,"source":"upstream","attempts":1,)"
-            R"("attempt_log":[{"n":1,"addr":"api.openai.com:443","status":200,"dur_ms":300.000,)"
-            R"("wait_ms":1.000}],"dur_ms":1812.345,"ttfb_ms":301.200,"overhead_ms":1.200,)"
-            R"("bytes_in":350,"bytes_out":1024,"stream":false,"chunks":1,"http_version":"1.1",)"
-            R"("user_agent":"OpenAI/JS \"6\"","auth_present":true})"
-            "\n");
+  EXPECT_EQ(
+      json(record),
+      R"({"ts":"2026-01-31T23:59:59.123456Z","level":"info","msg":"request","logger":"access",)"
+      R"("request_id":"01ARYZ6S41TSV4RRFFQ69G5FAV","client_addr":"10.1.2.3:40000",)"
+      R"("mode":"base_url","method":"POST","host":"127.0.0.1:4170",)"
+      R"("path":"/openai/v1/chat/completions","upstream":"openai","route":"_default",)"
+      R"("status":200,"source":"upstream","attempts":1,)"
+      R"("attempt_log":[{"n":1,"addr":"api.openai.com:443","status":200,"dur_ms":300.000,)"
+      R"("wait_ms":1.000}],"dur_ms":1812.345,"ttfb_ms":301.200,"overhead_ms":1.200,)"
+      R"("bytes_in":350,"bytes_out":1024,"stream":false,"chunks":1,"http_version":"1.1",)"
+      R"("user_agent":"OpenAI/JS \"6\"","auth_present":true})"
+      "\n");
 }
 
 TEST(AccessRecord, TellsEachAttemptOfAFailure) {
   const auto client = *SocketAddress::parse("::1", 1);
   AccessRecord record = example(client);
   std::array<Attempt, 2> attempts;
-  attempts[0] = {.endpoint = "a:1", .failed = true, .code = Errc::kConnect,
-                 .phase = Phase::kNoConnection, .reason = "connection_refused",
-                 .started = TimePoint{0ms}, .ended = TimePoint{2ms}};
-  attempts[1] = {.endpoint = "b:2", .failed = true, .reused_connection = true, .code = Errc::kReset,
-                 .phase = Phase::kFullyWritten, .reason = "",
-                 .started = TimePoint{5ms}, .ended = TimePoint{9ms}};
+  attempts[0] = {.endpoint = "a:1",
+                 .failed = true,
+                 .code = Errc::kConnect,
+                 .phase = Phase::kNoConnection,
+                 .reason = "connection_refused",
+                 .started = TimePoint{0ms},
+                 .ended = TimePoint{2ms}};
+  attempts[1] = {.endpoint = "b:2",
+                 .failed = true,
+                 .reused_connection = true,
+                 .code = Errc::kReset,
+                 .phase = Phase::kFullyWritten,
+                 .reason = "",
+                 .started = TimePoint{5ms},
+                 .ended = TimePoint{9ms}};
   record.attempts = attempts;
   record.status = 502;
   record.source = "proxy";
@@ -133,8 +143,9 @@ TEST(AccessRecord, WritesAReadableLineForATerminal) {
   record.status = 504;
   std::string text;
   append_text(text, record);
-  EXPECT_EQ(text, "23:59:59.123 504 POST /openai/v1/chat/completions 1812.345ms upstream=openai "
-                  "source=upstream why=http_response_timeout id=01ARYZ6S41TSV4RRFFQ69G5FAV\n");
+  EXPECT_EQ(text,
+            "23:59:59.123 504 POST /openai/v1/chat/completions 1812.345ms upstream=openai "
+            "source=upstream why=http_response_timeout id=01ARYZ6S41TSV4RRFFQ69G5FAV\n");
 }
 
 // W3C Trace Context 3.2.
@@ -152,7 +163,9 @@ TEST(AccessRecord, TakesTheTraceIdOnlyFromAValidTraceparent) {
   }
 }
 
-std::int64_t fixed_clock() noexcept { return 1'769'903'999'000'000; }
+std::int64_t fixed_clock() noexcept {
+  return 1'769'903'999'000'000;
+}
 
 class NoSink final : public http::ResponseSink {
  public:
@@ -236,7 +249,8 @@ class ObserveTest : public testing::Test {
     return answer;
   }
   void deliver(const http::Delivery& delivery) {
-    for (DeliveryObserver* observer : exchange_->observers) observer->on_delivered(*exchange_, delivery);
+    for (DeliveryObserver* observer : exchange_->observers)
+      observer->on_delivered(*exchange_, delivery);
   }
   [[nodiscard]] http::Delivery delivered(int status) const {
     http::Delivery delivery;
@@ -288,7 +302,8 @@ TEST_F(ObserveTest, StampsTheAnswerAndRecordsTheDelivery) {
 
   deliver(delivered(200));
   const std::string line = log();
-  EXPECT_NE(line.find("\"request_id\":\"" + std::string(exchange_->id())), std::string::npos) << line;
+  EXPECT_NE(line.find("\"request_id\":\"" + std::string(exchange_->id())), std::string::npos)
+      << line;
   EXPECT_NE(line.find(R"("upstream_request_id":"req_42")"), std::string::npos) << line;
   EXPECT_NE(line.find(R"("ttfb_ms":42.000,"overhead_ms":2.000)"), std::string::npos) << line;
   EXPECT_NE(line.find(R"("auth_present":true)"), std::string::npos) << line;
@@ -303,8 +318,8 @@ TEST_F(ObserveTest, StampsTheAnswerAndRecordsTheDelivery) {
 
 TEST_F(ObserveTest, TurnsAFailureIntoAnAnswerInTheUpstreamsFormat) {
   policies_.error_format = config::ErrorFormat::kAnthropic;
-  rest_->failure = Error{Errc::kConnect, Origin::kUpstream, Phase::kNoConnection, "connection_refused",
-                         "nobody listens on 10.0.0.1:443"};
+  rest_->failure = Error{Errc::kConnect, Origin::kUpstream, Phase::kNoConnection,
+                         "connection_refused", "nobody listens on 10.0.0.1:443"};
   const auto answer = run();
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->head.status, 502);
@@ -319,18 +334,22 @@ TEST_F(ObserveTest, TurnsAFailureIntoAnAnswerInTheUpstreamsFormat) {
 
   deliver(delivered(502));
   const std::string line = log();
-  EXPECT_NE(line.find(R"("status":502,"source":"proxy","why":"connection_refused")"), std::string::npos) << line;
+  EXPECT_NE(line.find(R"("status":502,"source":"proxy","why":"connection_refused")"),
+            std::string::npos)
+      << line;
   EXPECT_EQ(requests("502", "proxy"), 1U);
   EXPECT_EQ(registry_.total(Metric::kUpstreamErrors, {"openai", "connection_refused"}), 1U);
   EXPECT_EQ(registry_.total(Metric::kUpstreamAttempts, {"openai", "retryable", "0"}), 1U);
   // The stamps of the problem itself and of the filter are one.
   int stamps = 0;
-  for (const http::Field& field : answer->head.headers) stamps += http::is_own_header(field.name) ? 1 : 0;
+  for (const http::Field& field : answer->head.headers)
+    stamps += http::is_own_header(field.name) ? 1 : 0;
   EXPECT_EQ(stamps, 2);
 }
 
 TEST_F(ObserveTest, AnswersNobodyWhenTheClientHasLeft) {
-  rest_->failure = Error{Errc::kCancelled, Origin::kClient, Phase::kFullyWritten, "client_gone", {}};
+  rest_->failure =
+      Error{Errc::kCancelled, Origin::kClient, Phase::kFullyWritten, "client_gone", {}};
   EXPECT_FALSE(run());
   http::Delivery delivery;
   delivery.status = std::unexpected(*rest_->failure);
@@ -348,7 +367,8 @@ TEST_F(ObserveTest, SaysWhyAStreamBrokeThatHadBegun) {
   const auto answer = run();
   EXPECT_EQ(header(*answer, "x-accel-buffering"), "no");
   http::Delivery delivery = delivered(200);
-  delivery.status = std::unexpected(Error{Errc::kReset, Origin::kUpstream, Phase::kCommitted, "", {}});
+  delivery.status =
+      std::unexpected(Error{Errc::kReset, Origin::kUpstream, Phase::kCommitted, "", {}});
   deliver(delivery);
   const std::string line = log();
   EXPECT_NE(line.find(R"("why":"http_response_incomplete")"), std::string::npos) << line;

@@ -13,8 +13,8 @@ void dump_fields(std::string& out, const Headers& headers) {
   }
 }
 
-// Gives each prefix in memory of its own size, so that a read behind its end is seen by ASan and a pointer
-// kept from an earlier call is one into freed memory.
+// Gives each prefix in memory of its own size, so that a read behind its end is seen by ASan and a
+// pointer kept from an earlier call is one into freed memory.
 template <class Parser>
 Progress feed(Parser& parser, std::string_view bytes, const std::vector<std::size_t>& cuts) {
   Progress progress = Progress::kIncomplete;
@@ -63,17 +63,17 @@ H1Verdict judge_response(std::string_view bytes, const std::vector<std::size_t>&
 }
 
 std::string dump(const RequestHead& head) {
-  std::string out = fmt::format("{} {} form {} version {} scheme {} authority {} protocol {}\n",
-                                head.method_text, head.target, static_cast<int>(head.form),
-                                static_cast<int>(head.version), head.scheme, head.authority,
-                                head.protocol);
+  std::string out =
+      fmt::format("{} {} form {} version {} scheme {} authority {} protocol {}\n", head.method_text,
+                  head.target, static_cast<int>(head.form), static_cast<int>(head.version),
+                  head.scheme, head.authority, head.protocol);
   dump_fields(out, head.headers);
   return out;
 }
 
 std::string dump(const ResponseHead& head) {
-  std::string out = fmt::format("{} {} version {}\n", head.status, head.reason,
-                                static_cast<int>(head.version));
+  std::string out =
+      fmt::format("{} {} version {}\n", head.status, head.reason, static_cast<int>(head.version));
   dump_fields(out, head.headers);
   return out;
 }

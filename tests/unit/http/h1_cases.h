@@ -1,5 +1,6 @@
-// The messages that the HTTP/1 tests share: each with the verdict that the strict reading gives, and the
-// source of that verdict. The tables are read by the verdict tests and by the split-invariance tests.
+// The messages that the HTTP/1 tests share: each with the verdict that the strict reading gives,
+// and the source of that verdict. The tables are read by the verdict tests and by the
+// split-invariance tests.
 #pragma once
 
 #include <string>

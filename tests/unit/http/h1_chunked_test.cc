@@ -25,7 +25,8 @@ struct Decoded {
 };
 
 // Decodes `bytes`, given in pieces that end at the offsets `cuts`.
-Decoded decode(std::string_view bytes, const std::vector<std::size_t>& cuts = {}, HeadLimits limits = {}) {
+Decoded decode(std::string_view bytes, const std::vector<std::size_t>& cuts = {},
+               HeadLimits limits = {}) {
   ChunkedDecoder decoder(limits);
   Decoded out;
   std::size_t begin = 0;
@@ -33,7 +34,8 @@ Decoded decode(std::string_view bytes, const std::vector<std::size_t>& cuts = {}
     const std::size_t end = i < cuts.size() ? cuts[i] : bytes.size();
     const std::string piece(bytes.substr(begin, end - begin));
     std::string_view in = piece;
-    for (std::string_view data; (out.last = decoder.next(in, data)) == Event::kData;) out.data += data;
+    for (std::string_view data; (out.last = decoder.next(in, data)) == Event::kData;)
+      out.data += data;
     if (out.last == Event::kEnd) out.left = bytes.size() - end + in.size();
     if (out.last != Event::kNeedMore) break;
     EXPECT_TRUE(in.empty());
@@ -57,6 +59,7 @@ struct Accepted {
   std::size_t left = 0;
 };
 
+// clang-format off: a row is a line
 std::vector<Accepted> accepted() {
   const std::string s = "RFC 9112 7.1";
   return {
@@ -72,6 +75,7 @@ std::vector<Accepted> accepted() {
       {"extension with value", "RFC 9112 7.1.1", "5;a=b;c=d\r\nhello\r\n0\r\n\r\n", "hello", ""},
       {"extension with quoted value", "RFC 9112 7.1.1", "5;a=\"b;\\\"c\\\\ \t\xC3\";d\r\nhello\r\n0\r\n\r\n", "hello", ""},
       {"extension of 256 bytes", "architecture 8", "5;" + std::string(255, 'a') + "\r\nhello\r\n0\r\n\r\n", "hello", ""},
+      {"extension of 256 bytes on each chunk", "architecture 8", "1;" + std::string(255, 'a') + "\r\nx\r\n1;" + std::string(255, 'b') + "\r\ny\r\n0\r\n\r\n", "xy", ""},
       {"trailer", "RFC 9112 7.1.2", "0\r\nX-A: b\r\n\r\n", "", "X-A=b;"},
       {"trailers behind data", "RFC 9112 7.1.2", "2\r\nhi\r\n0\r\ngrpc-status: 0\r\ngrpc-message: \r\n\r\nX", "hi", "grpc-status=0;grpc-message=;", 1},
       {"meaningless trailers are dropped", "RFC 9110 6.5.1", "0\r\nContent-Type: a\r\nX-A: b\r\nSet-Cookie: c\r\n\r\n", "", "X-A=b;"},
@@ -153,6 +157,8 @@ std::vector<Refused> refused() {
   };
 }
 
+// clang-format on
+
 TEST(ChunkedDecoder, ReadsWellFormedBodies) {
   for (const Accepted& row : accepted()) {
     const Decoded out = decode(row.bytes);
@@ -194,7 +200,8 @@ TEST(ChunkedDecoder, ReadsTheSameHoweverTheBytesAreSplit) {
 TEST(ChunkedDecoder, NeedsMoreAtEveryPrefix) {
   for (const Accepted& row : accepted()) {
     for (std::size_t size = 0; size + row.left < row.bytes.size(); ++size) {
-      ASSERT_EQ(decode(row.bytes.substr(0, size)).last, Event::kNeedMore) << row.name << " " << size;
+      ASSERT_EQ(decode(row.bytes.substr(0, size)).last, Event::kNeedMore)
+          << row.name << " " << size;
     }
   }
 }

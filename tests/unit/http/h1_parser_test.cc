@@ -82,11 +82,13 @@ TEST(RequestParser, TakesTargetsApartByForm) {
 }
 
 TEST(RequestParser, KnowsTheProtocolsThatAClientAsksFor) {
-  const std::string fields = " HTTP/1.1\r\nHost: a.test\r\nConnection: keep-alive, Upgrade\r\nUpgrade: ";
+  const std::string fields =
+      " HTTP/1.1\r\nHost: a.test\r\nConnection: keep-alive, Upgrade\r\nUpgrade: ";
   EXPECT_EQ(parse_request("GET /" + fields + "websocket\r\n\r\n").protocol, "websocket");
   EXPECT_EQ(parse_request("GET /" + fields + "h2c\r\n\r\n").protocol, "");
-  EXPECT_EQ(parse_request("GET / HTTP/1.0\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n").protocol,
-            "");
+  EXPECT_EQ(
+      parse_request("GET / HTTP/1.0\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n").protocol,
+      "");
 }
 
 TEST(RequestParser, AnswersPipelinedRequestsOneByOne) {
@@ -158,7 +160,9 @@ TEST(ResponseParser, TakesAHeadApart) {
 
 TEST(RequestParser, LeavesNoBlockBehind) {
   const std::size_t before = Block::live();
-  { const RequestHead head = parse_request("GET http://a.test?q HTTP/1.1\r\nHost: a.test\r\n\r\n"); }
+  {
+    const RequestHead head = parse_request("GET http://a.test?q HTTP/1.1\r\nHost: a.test\r\n\r\n");
+  }
   EXPECT_EQ(Block::live(), before);
 }
 

@@ -7,8 +7,11 @@ using namespace std::string_literals;
 using Cases = std::vector<H1Case>;
 
 // A 200 with these field lines.
-std::string with(const std::string& lines) { return "HTTP/1.1 200 OK\r\n" + lines + "\r\n"; }
+std::string with(const std::string& lines) {
+  return "HTTP/1.1 200 OK\r\n" + lines + "\r\n";
+}
 
+// clang-format off: a row is a line
 void add_accepted(Cases& all) {
   const std::string s = "RFC 9112 4";
   all.insert(all.end(), {
@@ -79,6 +82,8 @@ void add_refused(Cases& all) {
     {"field of 20 KiB", "architecture 8", with("X-A: " + std::string(20480, 'a') + "\r\n"), 502, "field_too_large"},
   });
 }
+
+// clang-format on
 
 }  // namespace
 

@@ -18,15 +18,16 @@ RequestHead get() {
   return head;
 }
 
-std::string written(const RequestHead& head, BodyFraming framing = {}, Option option = Option::kKeepAlive) {
+std::string written(const RequestHead& head, BodyFraming framing = {},
+                    Option option = Option::kKeepAlive) {
   Buffer out;
   const Status status = write_request(out, head, framing, option);
   if (!status) return "refused: " + std::string(status.error().reason);
   return std::string(out.view());
 }
 
-std::string written(const ResponseHead& head, BodyFraming framing, Option option = Option::kKeepAlive,
-                    Version client = Version::kHttp11) {
+std::string written(const ResponseHead& head, BodyFraming framing,
+                    Option option = Option::kKeepAlive, Version client = Version::kHttp11) {
   Buffer out;
   const Status status = write_response(out, head, framing, option, client);
   if (!status) return "refused: " + std::string(status.error().reason);
@@ -55,26 +56,29 @@ TEST(WriteRequest, WritesOneLengthFromTheFraming) {
   EXPECT_EQ(written(head, {Kind::kLength, 7}),
             "GET /x?y HTTP/1.1\r\nHost: a.test:8080\r\ncontent-length: 7\r\nX-A: b\r\n\r\n");
   EXPECT_EQ(written(head, {}), "GET /x?y HTTP/1.1\r\nHost: a.test:8080\r\nX-A: b\r\n\r\n");
-  EXPECT_EQ(written(head, {Kind::kChunked, 0}),
-            "GET /x?y HTTP/1.1\r\nHost: a.test:8080\r\nX-A: b\r\nTransfer-Encoding: chunked\r\n\r\n");
+  EXPECT_EQ(
+      written(head, {Kind::kChunked, 0}),
+      "GET /x?y HTTP/1.1\r\nHost: a.test:8080\r\nX-A: b\r\nTransfer-Encoding: chunked\r\n\r\n");
   EXPECT_EQ(written(get(), {Kind::kLength, 0}),
             "GET /x?y HTTP/1.1\r\nHost: a.test:8080\r\nContent-Length: 0\r\n\r\n");
 }
 
 TEST(WriteRequest, GeneratesConnectionFieldsAndCopiesNone) {
   RequestHead head = get();
-  for (const char* name : {"Connection", "Keep-Alive", "Proxy-Connection", "Transfer-Encoding", "Upgrade",
-                           "HTTP2-Settings", "Trailer"}) {
+  for (const char* name : {"Connection", "Keep-Alive", "Proxy-Connection", "Transfer-Encoding",
+                           "Upgrade", "HTTP2-Settings", "Trailer"}) {
     head.headers.add(name, "x");
   }
   const std::string start = "GET /x?y HTTP/1.1\r\nHost: a.test:8080\r\n";
   EXPECT_EQ(written(head), start + "\r\n");
   EXPECT_EQ(written(head, {}, Option::kClose), start + "Connection: close\r\n\r\n");
   head.protocol = "websocket";
-  EXPECT_EQ(written(head, {}, Option::kUpgrade), start + "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+  EXPECT_EQ(written(head, {}, Option::kUpgrade),
+            start + "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
   head.headers.add("te", "trailers");
   EXPECT_EQ(written(head), start + "te: trailers\r\nConnection: TE\r\n\r\n");
-  EXPECT_EQ(written(head, {}, Option::kClose), start + "te: trailers\r\nConnection: close, TE\r\n\r\n");
+  EXPECT_EQ(written(head, {}, Option::kClose),
+            start + "te: trailers\r\nConnection: close, TE\r\n\r\n");
 }
 
 TEST(WriteRequest, JoinsCookies) {
@@ -82,7 +86,17 @@ TEST(WriteRequest, JoinsCookies) {
   head.headers.add("cookie", "a=1");
   head.headers.add("X-A", "b");
   head.headers.add("cookie", "c=2");
-  EXPECT_EQ(written(head), "GET /x?y HTTP/1.1\r\nHost: a.test:8080\r\ncookie: a=1; c=2\r\nX-A: b\r\n\r\n");
+  EXPECT_EQ(written(head),
+            "GET /x?y HTTP/1.1\r\nHost: a.test:8080\r\ncookie: a=1; c=2\r\nX-A: b\r\n\r\n");
+}
+
+TEST(WriteRequest, LetsEmptyCookiesAddNothingToOthers) {
+  RequestHead head = get();
+  for (const char* value : {"", "a=1", ""}) head.headers.add("Cookie", value);
+  EXPECT_EQ(written(head), "GET /x?y HTTP/1.1\r\nHost: a.test:8080\r\nCookie: a=1\r\n\r\n");
+  head = get();
+  head.headers.add("cookie", "");
+  EXPECT_EQ(written(head), "GET /x?y HTTP/1.1\r\nHost: a.test:8080\r\ncookie: \r\n\r\n");
 }
 
 // architecture 9, rule 4: no filter and no configuration can split a message.
@@ -91,15 +105,16 @@ TEST(WriteRequest, RefusesWhateverWouldSplitTheMessage) {
   struct Field {
     std::string name, value;
   };
-  for (const auto& [name, value] : {Field{"X-A", "b\r\nX: y"}, Field{"X-A", "b\n"}, Field{"X-A", "b\rc"},
-                                    Field{"X-A", nul}, Field{"X-A\r\nX", "b"}, Field{"X A", "b"},
-                                    Field{"", "b"}, Field{":path", "/"}, Field{"X-A:", "b"},
-                                    Field{"Cookie", "a\r\nb"}, Field{"Host", "a\nb"}}) {
+  for (const auto& [name, value] :
+       {Field{"X-A", "b\r\nX: y"}, Field{"X-A", "b\n"}, Field{"X-A", "b\rc"}, Field{"X-A", nul},
+        Field{"X-A\r\nX", "b"}, Field{"X A", "b"}, Field{"", "b"}, Field{":path", "/"},
+        Field{"X-A:", "b"}, Field{"Cookie", "a\r\nb"}, Field{"Host", "a\nb"}}) {
     RequestHead head = get();
     head.headers.add(name, value);
     EXPECT_EQ(written(head), "refused: unsafe_field") << name << " = " << value;
   }
-  for (const std::string target : {"", "/a b", "/a\r\nX: y", "/\n", "/#f", "x", "http://a/", "/\x80"}) {
+  for (const std::string target :
+       {"", "/a b", "/a\r\nX: y", "/\n", "/#f", "x", "http://a/", "/\x80"}) {
     RequestHead head = get();
     head.target = target;
     EXPECT_EQ(written(head), "refused: unsafe_field") << target;
@@ -141,7 +156,8 @@ TEST(WriteResponse, WritesStatusLineFieldsAndFraming) {
   ResponseHead head = answer(200);
   head.headers.add("content-length", "5");
   head.headers.add("Server", "x");
-  EXPECT_EQ(written(head, {Kind::kLength, 5}), "HTTP/1.1 200 OK\r\ncontent-length: 5\r\nServer: x\r\n\r\n");
+  EXPECT_EQ(written(head, {Kind::kLength, 5}),
+            "HTTP/1.1 200 OK\r\ncontent-length: 5\r\nServer: x\r\n\r\n");
   EXPECT_EQ(written(head, {Kind::kChunked, 0}),
             "HTTP/1.1 200 OK\r\nServer: x\r\nTransfer-Encoding: chunked\r\n\r\n");
   EXPECT_EQ(written(head, {Kind::kUntilClose, 0}, Option::kClose),
@@ -157,7 +173,8 @@ TEST(WriteResponse, KeepsTheReasonOrTakesTheStandardOne) {
 }
 
 TEST(WriteResponse, KeepsTheLengthOfAnAbsentBodyOnlyWhereItMeansSomething) {
-  for (const auto& [status, kept] : {std::pair{200, true}, {304, true}, {204, false}, {103, false}}) {
+  for (const auto& [status, kept] :
+       {std::pair{200, true}, {304, true}, {204, false}, {103, false}}) {
     ResponseHead head = answer(status);
     head.reason = "x";
     head.headers.add("Content-Length", "5");
@@ -176,8 +193,9 @@ TEST(WriteResponse, TellsOldClientsAboutTheConnection) {
 TEST(WriteResponse, NamesTheProtocolOfAnUpgrade) {
   ResponseHead head = answer(101);
   head.headers.add("Upgrade", "websocket");
-  EXPECT_EQ(written(head, {}, Option::kUpgrade),
-            "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+  EXPECT_EQ(
+      written(head, {}, Option::kUpgrade),
+      "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
   EXPECT_EQ(written(head, {}), "HTTP/1.1 101 Switching Protocols\r\n\r\n");
 }
 

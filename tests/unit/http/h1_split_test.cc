@@ -1,5 +1,5 @@
-// How bytes arrive changes nothing: every message of the tables, in every two pieces, byte by byte, and in
-// random pieces, gives the verdict that it gives whole.
+// How bytes arrive changes nothing: every message of the tables, in every two pieces, byte by byte,
+// and in random pieces, gives the verdict that it gives whole.
 #include <gtest/gtest.h>
 
 #include <random>
@@ -64,7 +64,8 @@ TEST(RequestParser, AcceptsNoProperPrefix) {
     if (row.status != 0 || row.bytes.size() > kEveryCutBelow) continue;
     const std::size_t head = judge_request(row.bytes, {}).head_bytes;
     for (std::size_t size = 0; size < head; ++size) {
-      ASSERT_EQ(judge_request(row.bytes.substr(0, size), {}).progress, Progress::kIncomplete) << row.name;
+      ASSERT_EQ(judge_request(row.bytes.substr(0, size), {}).progress, Progress::kIncomplete)
+          << row.name;
     }
   }
 }
@@ -82,7 +83,8 @@ TEST(RequestParser, ReadsBackWhatTheSerializerWrites) {
         head.protocol.empty() ? ConnectionOption::kKeepAlive : ConnectionOption::kUpgrade;
     ASSERT_TRUE(write_request(once, head, verdict.framing, option)) << row.name;
     ASSERT_EQ(parser.parse(once.view()), Progress::kComplete)
-        << row.name << ": " << parser.refusal().code << "\n" << once.view();
+        << row.name << ": " << parser.refusal().code << "\n"
+        << once.view();
     const RequestHead again = parser.take(Slice::copy(once.view()));
     EXPECT_EQ(again.method_text, head.method_text);
     EXPECT_EQ(again.target, head.target);

@@ -64,6 +64,7 @@ class H2ServerTest : public testing::Test, public ExchangeHandler {
     serve_one_ = std::move(serve_one);
     auto [ours, theirs] = test::socket_pair();
     peer.emplace(std::move(theirs));
+    peer->acknowledges = acknowledges;
     stream = std::make_unique<Stream>(loop, std::move(ours), Origin::kClient);
     server = std::make_unique<H2Server>(*stream, settings, *this, client);
     tasks.emplace(loop);
@@ -106,6 +107,7 @@ class H2ServerTest : public testing::Test, public ExchangeHandler {
   std::unique_ptr<Stream> stream;
   std::unique_ptr<H2Server> server;
   std::optional<TaskGroup> tasks;
+  bool acknowledges = true;
   bool done = false;
   int served = 0;
   int cancelled = 0;
@@ -437,8 +439,8 @@ TEST_F(H2ServerTest, ClosesIdleConnections) {
 
 TEST_F(H2ServerTest, EndsAConnectionThatNeverAcknowledgesItsSettings) {  // RFC 9113 6.5.3
   settings.head_time = 20ms;
+  acknowledges = false;
   start(&wait_for_ever);
-  peer->acknowledges = false;
   peer->headers(1, kGet, kWhole);
   ASSERT_TRUE(run_until([&] { return peer->find(test::kGoaway, 0) != nullptr; }));
   EXPECT_EQ(peer->find(test::kGoaway, 0)->number(4), NGHTTP2_SETTINGS_TIMEOUT);

@@ -414,9 +414,9 @@ TEST_F(H2ClientSessionTest, SendsAndReceives) {
   ASSERT_TRUE(headers(1, {{":status", "200"}}));
   ASSERT_TRUE(feed(frame(test::kData, 0, 1, "abc")));
   ASSERT_TRUE(headers(1, {{"grpc-status", "0"}}, kWhole));
-  ASSERT_EQ(s->answers.size(), 2U);
-  EXPECT_EQ(s->answers[0].status, 103);
-  EXPECT_EQ(s->answers[1].status, 200);
+  ASSERT_EQ(s->interims.size(), 1U);
+  EXPECT_EQ(s->interims[0].status, 103);
+  EXPECT_EQ(s->response.status, 200);
   EXPECT_EQ(H2Session::take(*s).view(), "abc");
   ASSERT_NE(s->trailers, nullptr);
   EXPECT_EQ(s->trailers->find("grpc-status")->value, "0");

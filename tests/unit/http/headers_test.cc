@@ -137,7 +137,8 @@ TEST(Headers, RemovesEveryFieldOfANameAndKeepsTheOrder) {
 TEST(Headers, KeepViewsValidWhileTheListGrowsAndMoves) {
   Headers headers;
   const std::string_view first = headers.intern("first");
-  for (int i = 0; i < 300; ++i) headers.add("x-" + std::to_string(i), std::string(i * 7 % 900, 'v'));
+  for (int i = 0; i < 300; ++i)
+    headers.add("x-" + std::to_string(i), std::string(i * 7 % 900, 'v'));
   Headers moved = std::move(headers);
   EXPECT_EQ(first, "first");
   EXPECT_EQ(moved.find("x-299")->value.size(), 299u * 7 % 900);

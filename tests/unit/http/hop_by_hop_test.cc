@@ -61,8 +61,9 @@ TEST(HopByHop, WhatGivesAMessageItsMeaningStaysWhateverConnectionNames) {
                      {"Idempotency-Key", "k"},
                      {"X-Api-Key", "k"},
                      {"Outrigger-Step", "s"},
-                     {"Connection", "host, content-length, content-type, authorization, cookie, "
-                                    "idempotency-key, x-api-key, outrigger-step, te"}}),
+                     {"Connection",
+                      "host, content-length, content-type, authorization, cookie, "
+                      "idempotency-key, x-api-key, outrigger-step, te"}}),
             "Host: a\nContent-Length: 1\nContent-Type: t\nAuthorization: x\nCookie: c\n"
             "Idempotency-Key: k\nX-Api-Key: k\nOutrigger-Step: s\n");
 }
@@ -75,7 +76,8 @@ TEST(HopByHop, TeKeepsOnlyTheOfferOfTrailers) {
 }
 
 TEST(Upgrade, IsRequestedOnlyWhenConnectionNamesIt) {
-  EXPECT_EQ(requested_upgrade(list({{"Connection", "Upgrade"}, {"Upgrade", "websocket"}})), "websocket");
+  EXPECT_EQ(requested_upgrade(list({{"Connection", "Upgrade"}, {"Upgrade", "websocket"}})),
+            "websocket");
   EXPECT_EQ(requested_upgrade(list({{"Connection", "keep-alive, upgrade"}, {"Upgrade", "a/1, b"}})),
             "a/1, b");
   EXPECT_EQ(requested_upgrade(list({{"Upgrade", "websocket"}})), "");
@@ -84,28 +86,31 @@ TEST(Upgrade, IsRequestedOnlyWhenConnectionNamesIt) {
 }
 
 TEST(Upgrade, IsIgnoredWhereWeWouldNotTunnel) {
-  for (const char* value : {"h2c", "H2C", "websocket, h2c", "TLS/1.2", "HTTP/2.0", "h2", "", "a b", "a/",
-                            "websocket,", "/1"}) {
-    EXPECT_EQ(requested_upgrade(list({{"Connection", "upgrade"}, {"Upgrade", value}})), "") << value;
+  for (const char* value : {"h2c", "H2C", "websocket, h2c", "TLS/1.2", "HTTP/2.0", "h2", "", "a b",
+                            "a/", "websocket,", "/1"}) {
+    EXPECT_EQ(requested_upgrade(list({{"Connection", "upgrade"}, {"Upgrade", value}})), "")
+        << value;
   }
-  EXPECT_EQ(requested_upgrade(
-                list({{"Connection", "upgrade"}, {"Upgrade", "websocket"}, {"Upgrade", "websocket"}})),
+  EXPECT_EQ(requested_upgrade(list(
+                {{"Connection", "upgrade"}, {"Upgrade", "websocket"}, {"Upgrade", "websocket"}})),
             "");
 }
 
 TEST(Trailer, RulesFollowTheName) {
   const auto rule = [](const char* name) { return trailer_rule({name, "", header_id(name)}); };
-  for (const char* name : {"Content-Length", "Transfer-Encoding", "Host", "Authorization", "Cookie",
-                           "X-Api-Key", "Idempotency-Key", "Outrigger-Step", "Connection", "TE", "Trailer",
-                           "Upgrade", "Via", "Forwarded", "X-Forwarded-For", "Expect", "Keep-Alive",
-                           "Proxy-Authorization"}) {
+  for (const char* name :
+       {"Content-Length", "Transfer-Encoding", "Host", "Authorization", "Cookie", "X-Api-Key",
+        "Idempotency-Key", "Outrigger-Step", "Connection", "TE", "Trailer", "Upgrade", "Via",
+        "Forwarded", "X-Forwarded-For", "Expect", "Keep-Alive", "Proxy-Authorization"}) {
     EXPECT_EQ(rule(name), TrailerRule::kRefuse) << name;
   }
-  for (const char* name : {"Content-Type", "Content-Encoding", "Cache-Control", "Set-Cookie", "Vary",
-                           "Retry-After", "Range", "Age", "If-Match", "WWW-Authenticate", "Location"}) {
+  for (const char* name :
+       {"Content-Type", "Content-Encoding", "Cache-Control", "Set-Cookie", "Vary", "Retry-After",
+        "Range", "Age", "If-Match", "WWW-Authenticate", "Location"}) {
     EXPECT_EQ(rule(name), TrailerRule::kDrop) << name;
   }
-  for (const char* name : {"grpc-status", "grpc-message", "Server-Timing", "ETag", "Digest", "X-Checksum"}) {
+  for (const char* name :
+       {"grpc-status", "grpc-message", "Server-Timing", "ETag", "Digest", "X-Checksum"}) {
     EXPECT_EQ(rule(name), TrailerRule::kPass) << name;
   }
 }
@@ -122,8 +127,8 @@ TEST(Via, IsAppendedBehindEarlierHops) {
 }
 
 TEST(Via, ShowsALoopHoweverTheHopsAreWritten) {
-  for (const char* value : {"1.1 us-1", "1.1 US-1", "1.0 fred, 1.1 us-1", "HTTP/1.1\t us-1 (comment)",
-                            "1.1 a (b), 2 us-1(c), 1.1 d"}) {
+  for (const char* value : {"1.1 us-1", "1.1 US-1", "1.0 fred, 1.1 us-1",
+                            "HTTP/1.1\t us-1 (comment)", "1.1 a (b), 2 us-1(c), 1.1 d"}) {
     EXPECT_TRUE(via_contains(list({{"Via", "1.1 other"}, {"Via", value}}), "us-1")) << value;
   }
   for (const char* value : {"1.1 us-11", "1.1 xus-1", "us-1 other", "us-1", "1.1 a (us-1)", ""}) {

@@ -13,24 +13,47 @@ namespace outrigger::http {
 namespace {
 
 // RFC 9209 2.3 and the IANA registry of HTTP Proxy Error Types.
-const std::set<std::string_view> kRegistered = {
-    "dns_timeout", "dns_error", "destination_not_found", "destination_unavailable",
-    "destination_ip_prohibited", "destination_ip_unroutable", "connection_refused",
-    "connection_terminated", "connection_timeout", "connection_read_timeout",
-    "connection_write_timeout", "connection_limit_reached", "tls_protocol_error",
-    "tls_certificate_error", "tls_alert_received", "http_request_error", "http_request_denied",
-    "http_response_incomplete", "http_response_header_section_size", "http_response_header_size",
-    "http_response_body_size", "http_response_trailer_section_size", "http_response_trailer_size",
-    "http_response_transfer_coding", "http_response_content_coding", "http_response_timeout",
-    "http_upgrade_failed", "http_protocol_error", "proxy_internal_response", "proxy_internal_error",
-    "proxy_configuration_error", "proxy_loop_detected"};
+const std::set<std::string_view> kRegistered = {"dns_timeout",
+                                                "dns_error",
+                                                "destination_not_found",
+                                                "destination_unavailable",
+                                                "destination_ip_prohibited",
+                                                "destination_ip_unroutable",
+                                                "connection_refused",
+                                                "connection_terminated",
+                                                "connection_timeout",
+                                                "connection_read_timeout",
+                                                "connection_write_timeout",
+                                                "connection_limit_reached",
+                                                "tls_protocol_error",
+                                                "tls_certificate_error",
+                                                "tls_alert_received",
+                                                "http_request_error",
+                                                "http_request_denied",
+                                                "http_response_incomplete",
+                                                "http_response_header_section_size",
+                                                "http_response_header_size",
+                                                "http_response_body_size",
+                                                "http_response_trailer_section_size",
+                                                "http_response_trailer_size",
+                                                "http_response_transfer_coding",
+                                                "http_response_content_coding",
+                                                "http_response_timeout",
+                                                "http_upgrade_failed",
+                                                "http_protocol_error",
+                                                "proxy_internal_response",
+                                                "proxy_internal_error",
+                                                "proxy_configuration_error",
+                                                "proxy_loop_detected"};
 
 std::string_view header(const Response& response, std::string_view name) {
   const Field* field = response.head.headers.find(name);
   return field == nullptr ? std::string_view{} : field->value;
 }
 
-std::string_view body(const Response& response) { return response.body.whole()->view(); }
+std::string_view body(const Response& response) {
+  return response.body.whole()->view();
+}
 
 Problem problem(std::string_view code, ErrorShape shape = ErrorShape::kProblem) {
   Problem it;
@@ -50,7 +73,8 @@ TEST(ProblemTable, IsCompleteAndUsesRegisteredErrors) {
     EXPECT_FALSE(kind.title.ends_with('.')) << kind.code;
     EXPECT_TRUE(kind.explanation.ends_with('.') && kind.mend.ends_with('.')) << kind.code;
     EXPECT_EQ(find_problem_kind(kind.code), &kind);
-    // A code that is a registered error means that error, so that both words are never different things.
+    // A code that is a registered error means that error, so that both words are never different
+    // things.
     if (kRegistered.contains(kind.code)) EXPECT_EQ(kind.code, kind.proxy_error);
   }
   EXPECT_EQ(find_problem_kind("no_such_code"), nullptr);
@@ -72,7 +96,8 @@ TEST(ProblemTable, MapsErrorsByReasonThenByCodeOriginAndPhase) {
   const Mapping cases[] = {
       {kConnect, kUpstream, kNoConnection, "connection_refused", "connection_refused", 502},
       {kConnect, kUpstream, kNoConnection, "", "connection_refused", 502},
-      {kConnect, kUpstream, kNoConnection, "destination_ip_unroutable", "destination_ip_unroutable", 502},
+      {kConnect, kUpstream, kNoConnection, "destination_ip_unroutable", "destination_ip_unroutable",
+       502},
       {kResolve, kUpstream, kNoConnection, "dns_timeout", "dns_timeout", 504},
       {kResolve, kUpstream, kNoConnection, "", "dns_error", 502},
       {kTls, kUpstream, kNoConnection, "tls_certificate_error", "tls_certificate_error", 502},
@@ -98,7 +123,8 @@ TEST(ProblemTable, MapsErrorsByReasonThenByCodeOriginAndPhase) {
       {kTooLarge, kUpstream, kAnswered, "", "http_response_header_section_size", 502},
       {kOverload, kProxy, kNoConnection, "", "overloaded", 503},
       {kOverload, kProxy, kNoConnection, "destination_unavailable", "destination_unavailable", 503},
-      {kDestination, kProxy, kNoConnection, "destination_ip_prohibited", "destination_ip_prohibited", 403},
+      {kDestination, kProxy, kNoConnection, "destination_ip_prohibited",
+       "destination_ip_prohibited", 403},
       {kDestination, kProxy, kNoConnection, "http_request_denied", "host_not_allowed", 403},
       {kConfig, kProxy, kNoConnection, "", "proxy_configuration_error", 500},
       {kSystem, kProxy, kNoConnection, "", "proxy_internal_error", 500},
@@ -138,8 +164,9 @@ TEST(Problem, HasTheMembersOfRfc9457AndTheErrorThatSdksRead) {
 TEST(Problem, OpenaiShapeIsPlainJson) {
   const Response response = make_problem(problem("wrong_version", ErrorShape::kOpenai));
   EXPECT_EQ(header(response, "content-type"), "application/json");
-  EXPECT_NE(body(response).find(R"("error":{"message":"said \"so\"","type":"invalid_request_error",)"),
-            std::string_view::npos)
+  EXPECT_NE(
+      body(response).find(R"("error":{"message":"said \"so\"","type":"invalid_request_error",)"),
+      std::string_view::npos)
       << body(response);
 }
 
@@ -150,12 +177,16 @@ TEST(Problem, AnthropicShapeHasTheirTypes) {
             R"("code":"overloaded"},"request_id":"01ARYZ6S41TSV4RRFFQ69G5FAV"})"
             "\n");
   const std::pair<std::string_view, std::string_view> types[] = {
-      {"bad_request", "invalid_request_error"}, {"forward_disabled", "permission_error"},
-      {"unknown_path", "not_found_error"},      {"body_too_large", "request_too_large"},
-      {"dns_error", "api_error"},               {"http_response_timeout", "timeout_error"}};
+      {"bad_request", "invalid_request_error"},
+      {"forward_disabled", "permission_error"},
+      {"unknown_path", "not_found_error"},
+      {"body_too_large", "request_too_large"},
+      {"dns_error", "api_error"},
+      {"http_response_timeout", "timeout_error"}};
   for (const auto& [code, type] : types) {
     const Response answer = make_problem(problem(code, ErrorShape::kAnthropic));
-    EXPECT_NE(body(answer).find(fmt::format(R"("error":{{"type":"{}")", type)), std::string_view::npos)
+    EXPECT_NE(body(answer).find(fmt::format(R"("error":{{"type":"{}")", type)),
+              std::string_view::npos)
         << body(answer);
   }
 }
@@ -182,9 +213,10 @@ TEST(Problem, NamesWhatWouldHaveBeenRight) {
 }
 
 TEST(ProxyStatus, IsAnItemOfRfc9209) {
-  EXPECT_EQ(proxy_status("connection_timeout", "api.openai.com", 503, "3 attempts in 4.1s"),
-            "outrigger; error=connection_timeout; next-hop=\"api.openai.com\"; received-status=503; "
-            "details=\"3 attempts in 4.1s\"");
+  EXPECT_EQ(
+      proxy_status("connection_timeout", "api.openai.com", 503, "3 attempts in 4.1s"),
+      "outrigger; error=connection_timeout; next-hop=\"api.openai.com\"; received-status=503; "
+      "details=\"3 attempts in 4.1s\"");
   EXPECT_EQ(proxy_status("dns_error", {}, 0, {}), "outrigger; error=dns_error");
   EXPECT_EQ(proxy_status({}, {}, 0, {}), "outrigger");
 }

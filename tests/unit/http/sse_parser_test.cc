@@ -54,6 +54,7 @@ struct Row {
   std::vector<std::string> expected;
 };
 
+// clang-format off: a row is a line
 std::vector<Row> rows() {
   return {
       {"nothing", "", {}},
@@ -114,6 +115,8 @@ std::vector<Row> rows() {
   };
 }
 
+// clang-format on
+
 TEST(SseParser, ReadsStreamsAsTheStandardSays) {
   for (const Row& row : rows()) EXPECT_EQ(blocks(row.bytes), row.expected) << row.name;
 }
@@ -134,11 +137,13 @@ TEST(SseParser, ReadsTheSameHoweverTheBytesAreSplit) {
 
 TEST(SseParser, ReadsRandomStreamsTheSameHoweverTheyAreSplit) {
   std::mt19937 random(5);
-  const std::string_view alphabet[] = {"\r", "\n", "\r\n", "data:", "data", ":", " ", "a", "id:", "event: x",
-                                       "retry: 5", "\xEF\xBB\xBF", "\xEF"};
+  const std::string_view alphabet[] = {"\r",  "\n", "\r\n", "data:",    "data",     ":",
+                                       " ",   "a",  "id:",  "event: x", "retry: 5", "\xEF\xBB\xBF",
+                                       "\xEF"};
   for (int i = 0; i < 3000; ++i) {
     std::string bytes;
-    for (std::size_t n = random() % 14; n > 0; --n) bytes += alphabet[random() % std::size(alphabet)];
+    for (std::size_t n = random() % 14; n > 0; --n)
+      bytes += alphabet[random() % std::size(alphabet)];
     const std::size_t limit = random() % 2 == 0 ? 1024 : random() % 10;
     const auto whole = blocks(bytes, {}, limit);
     for (std::size_t cut = 0; cut <= bytes.size(); ++cut) {

@@ -75,6 +75,9 @@ std::string DnsServer::answer(std::string_view query, Transport transport) {
   if (found != scripts_.end()) script = found->second;
   const std::string_view echoed = query.substr(kHeader, question.size);
   constexpr int kResponse = 0x8180;
+  if (script.truncate_udp && transport == Transport::kUdp) {
+    return header(query, kResponse | 0x0200, 0).append(echoed);
+  }
   switch (script.kind) {
     case DnsScript::Kind::kSilence:
       return {};
@@ -84,9 +87,6 @@ std::string DnsServer::answer(std::string_view query, Transport transport) {
       return header(query, kResponse | 2, 0).append(echoed);
     case DnsScript::Kind::kAnswer:
       break;
-  }
-  if (script.truncate_udp && transport == Transport::kUdp) {
-    return header(query, kResponse | 0x0200, 0).append(echoed);
   }
   std::string answers;
   std::size_t count = 0;

@@ -16,7 +16,8 @@ HealthState in(Lifecycle lifecycle, std::vector<std::string> reasons = {}) {
 }
 
 HealthPage get(const HealthState& state, std::string_view target, Method method = Method::kGet) {
-  return health_page(state, method, target, {}, [](Exposition) { return std::string("metrics\n"); });
+  return health_page(state, method, target, {},
+                     [](Exposition) { return std::string("metrics\n"); });
 }
 
 TEST(HealthPage, ProbesFollowTheLifecycle) {

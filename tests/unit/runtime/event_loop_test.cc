@@ -270,7 +270,8 @@ TEST_F(EventLoopTest, ReadyCallbackMayDestroyItsWatchAndOthersOfTheBatch) {
   EXPECT_EQ(calls, 1);
 }
 
-// A descriptor number comes back at once after close(): events of the old one must not reach the new.
+// A descriptor number comes back at once after close(): events of the old one must not reach the
+// new.
 TEST_F(EventLoopTest, ReusedDescriptorNumberIsWatchedAfresh) {
   auto old = std::make_unique<Pair>();
   const int number = old->fd[0];

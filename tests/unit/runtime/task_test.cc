@@ -29,10 +29,16 @@ class TaskTest : public ::testing::Test {
   void TearDown() override { EXPECT_EQ(FramePool::live(), 0u); }
 };
 
-Task<int> answer(int value) { co_return value; }
-Task<int> add(int a, int b) { co_return co_await answer(a) + co_await answer(b); }
+Task<int> answer(int value) {
+  co_return value;
+}
+Task<int> add(int a, int b) {
+  co_return co_await answer(a) + co_await answer(b);
+}
 
-Task<void> store(Task<int> task, int& out) { out = co_await std::move(task); }
+Task<void> store(Task<int> task, int& out) {
+  out = co_await std::move(task);
+}
 
 TEST_F(TaskTest, IsLazy) {
   bool ran = false;
@@ -55,7 +61,9 @@ TEST_F(TaskTest, StartsInsideItsCallersAwait) {
   EXPECT_EQ(out, 42);
 }
 
-Task<std::unique_ptr<int>> boxed(int value) { co_return std::make_unique<int>(value); }
+Task<std::unique_ptr<int>> boxed(int value) {
+  co_return std::make_unique<int>(value);
+}
 
 TEST_F(TaskTest, CarriesAMoveOnlyValue) {
   int out = 0;
@@ -248,7 +256,9 @@ Task<Result<int>> quarter(int value) {
   co_return twice;
 }
 
-Task<void> run_quarter(int value, Result<int>& out) { out = co_await quarter(value); }
+Task<void> run_quarter(int value, Result<int>& out) {
+  out = co_await quarter(value);
+}
 
 TEST_F(TaskTest, TryBindsTheValueOrReturnsTheFirstError) {
   struct Row {

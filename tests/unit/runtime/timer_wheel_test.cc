@@ -114,8 +114,9 @@ TEST(TimerWheel, ArmingAnArmedTimerMovesIt) {
 
 // Regression: a tick beyond the top level was put back into the slot it came from, for ever.
 TEST(TimerWheel, TimerBeyondItsRangeNeitherHangsNorFires) {
-  for (const std::uint64_t far : {std::uint64_t{1} << 42, (std::uint64_t{1} << 42) + 7, std::uint64_t{1} << 47,
-                                  std::uint64_t{1} << 60, std::numeric_limits<std::uint64_t>::max()}) {
+  for (const std::uint64_t far :
+       {std::uint64_t{1} << 42, (std::uint64_t{1} << 42) + 7, std::uint64_t{1} << 47,
+        std::uint64_t{1} << 60, std::numeric_limits<std::uint64_t>::max()}) {
     SCOPED_TRACE(far);
     TimerWheel wheel;
     Probe timer([] { FAIL(); });
@@ -141,11 +142,21 @@ class WheelModel {
       case 0:
       case 1:
       case 2:
-      case 3: arm(pick(), now_ + distance()); break;
-      case 4: disarm(pick()); break;
-      case 5: advance(now_ + distance()); break;
-      case 6: to_next(); break;
-      default: advance(now_ + 1 + random_() % 3); break;
+      case 3:
+        arm(pick(), now_ + distance());
+        break;
+      case 4:
+        disarm(pick());
+        break;
+      case 5:
+        advance(now_ + distance());
+        break;
+      case 6:
+        to_next();
+        break;
+      default:
+        advance(now_ + 1 + random_() % 3);
+        break;
     }
     ASSERT_EQ(wheel_.size(), armed());
     check_next();

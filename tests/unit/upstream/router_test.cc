@@ -49,7 +49,8 @@ std::shared_ptr<config::Config> example() {
   config->server.listen.push_back({"127.0.0.1:4170", "127.0.0.1", 4170});
   config->upstreams.push_back(upstream("openai", endpoint("api.openai.com", 443, true), "/v1"));
   config->upstreams.back().policies.error_format = config::ErrorFormat::kOpenai;
-  config->upstreams.push_back(upstream("anthropic", endpoint("api.anthropic.com", 443, true), "/v1"));
+  config->upstreams.push_back(
+      upstream("anthropic", endpoint("api.anthropic.com", 443, true), "/v1"));
   config->upstreams.back().policies.error_format = config::ErrorFormat::kAnthropic;
   config->upstreams.push_back(upstream("erp", endpoint("erp.example.com", 443, true, "/api")));
   config->upstreams.back().hosts = {"erp.internal:8080", "www.example.com"};
@@ -136,9 +137,12 @@ TEST(Router, TakesTheFirstRouteThatMatchesMethodAndPath) {
     std::uint32_t index;
   };
   const Case cases[] = {
-      {"POST", "/erp/invoices", "invoices", 1},   {"POST", "/erp/invoices/7", "invoices", 1},
-      {"GET", "/erp/invoices", "any-invoice", 2}, {"post", "/erp/invoices", "any-invoice", 2},
-      {"POST", "/erp/invoicesx", "", 0},          {"POST", "/erp/x/invoices", "", 0},
+      {"POST", "/erp/invoices", "invoices", 1},
+      {"POST", "/erp/invoices/7", "invoices", 1},
+      {"GET", "/erp/invoices", "any-invoice", 2},
+      {"post", "/erp/invoices", "any-invoice", 2},
+      {"POST", "/erp/invoicesx", "", 0},
+      {"POST", "/erp/x/invoices", "", 0},
       {"POST", "/erp/%69nvoices", "invoices", 1},  // RFC 3986 6.2.2.2: the same resource
       {"POST", "/erp/invoices%2F7", "", 0},        // reserved: not the same
       {"POST", "/erp/invoices?x=1", "invoices", 1},
@@ -165,8 +169,9 @@ TEST(Router, RefusesDotSegmentsInAnyDisguise) {
     EXPECT_EQ(routed.error().status, 400) << path;
     EXPECT_EQ(routed.error().code, "ambiguous_path") << path;
   }
-  for (const std::string_view path : {"/openai/v1/...", "/openai/v1/.well-known", "/openai/v1/a..b",
-                                      "/openai/v1/x;..", "/openai/v1/%252e%252e", "/openai/v1/a.json"}) {
+  for (const std::string_view path :
+       {"/openai/v1/...", "/openai/v1/.well-known", "/openai/v1/a..b", "/openai/v1/x;..",
+        "/openai/v1/%252e%252e", "/openai/v1/a.json"}) {
     Asked asked("GET", std::string(path));
     EXPECT_TRUE(router.route(asked.get())) << path;
   }
@@ -212,7 +217,8 @@ TEST(Router, NamesTheRightUrlForAMistypedBaseUrl) {
     const Misroute& misroute = routed.error();
     EXPECT_EQ(misroute.status, 404) << row.path;
     EXPECT_EQ(misroute.code, row.code) << row.path;
-    const std::string right = row.right.empty() ? "" : "http://127.0.0.1:4170" + std::string(row.right);
+    const std::string right =
+        row.right.empty() ? "" : "http://127.0.0.1:4170" + std::string(row.right);
     EXPECT_EQ(misroute.suggestion, right) << row.path;
     EXPECT_NE(misroute.detail.find(right), std::string::npos) << misroute.detail;
     EXPECT_EQ(misroute.detail.find("AIza"), std::string::npos) << misroute.detail;
@@ -366,7 +372,9 @@ TEST(Router, AnswersOptionsOfTheServerItself) {
   EXPECT_EQ(router.route(asked.get()).error().status, 204);
 }
 
-std::string_view body(const http::Response& response) { return response.body.whole()->view(); }
+std::string_view body(const http::Response& response) {
+  return response.body.whole()->view();
+}
 
 TEST(FirstRunPage, ShowsTheBaseUrlsAtTheRoot) {
   const Router router(example());
@@ -378,14 +386,18 @@ TEST(FirstRunPage, ShowsTheBaseUrlsAtTheRoot) {
   const auto text = make_misroute_response(misroute.error(), router.config(), asked.get(), "ID");
   EXPECT_EQ(text.head.status, 200);
   EXPECT_EQ(text.head.headers.get(http::HeaderId::kContentType), "text/plain; charset=utf-8");
-  EXPECT_NE(body(text).find("http://127.0.0.1:4170/openai/v1\n"), std::string_view::npos) << body(text);
-  EXPECT_NE(body(text).find("http://127.0.0.1:4170/anthropic\n"), std::string_view::npos) << body(text);
-  EXPECT_NE(body(text).find("OPENAI_BASE_URL=http://127.0.0.1:4170/openai/v1"), std::string_view::npos);
+  EXPECT_NE(body(text).find("http://127.0.0.1:4170/openai/v1\n"), std::string_view::npos)
+      << body(text);
+  EXPECT_NE(body(text).find("http://127.0.0.1:4170/anthropic\n"), std::string_view::npos)
+      << body(text);
+  EXPECT_NE(body(text).find("OPENAI_BASE_URL=http://127.0.0.1:4170/openai/v1"),
+            std::string_view::npos);
 
   asked.head.headers.add("Accept", "text/html,application/xhtml+xml");
   const auto html = make_misroute_response(misroute.error(), router.config(), asked.get(), "ID");
   EXPECT_EQ(html.head.headers.get(http::HeaderId::kContentType), "text/html; charset=utf-8");
-  EXPECT_NE(body(html).find("<code>http://127.0.0.1:4170/openai/v1</code>"), std::string_view::npos);
+  EXPECT_NE(body(html).find("<code>http://127.0.0.1:4170/openai/v1</code>"),
+            std::string_view::npos);
 }
 
 TEST(FirstRunPage, EscapesWhatAClientSaysItIs) {
@@ -400,7 +412,8 @@ TEST(FirstRunPage, AnswersSlipsInTheUpstreamsOwnFormat) {
   const auto misroute = router.route(asked.get());
   const auto answer = make_misroute_response(misroute.error(), router.config(), asked.get(), "ID");
   EXPECT_EQ(answer.head.status, 404);
-  EXPECT_TRUE(body(answer).starts_with(R"({"type":"error","error":{"type":"not_found_error")")) << body(answer);
+  EXPECT_TRUE(body(answer).starts_with(R"({"type":"error","error":{"type":"not_found_error")"))
+      << body(answer);
   EXPECT_NE(body(answer).find("use http://127.0.0.1:4170/anthropic\""), std::string_view::npos)
       << body(answer);
 }
