@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "filters/observe/answer.h"
+#include "proxy/http/problem.h"
 #include "proxy/upstream/first_run_page.h"
 
 namespace outrigger {
@@ -51,7 +52,9 @@ http::Response ExchangeServer::misroute(Exchange& exchange, Generation& generati
                                         const upstream::Misroute& misroute) {
   generation.unrouted().begin(exchange);
   exchange.source = filters::Source::kProxy;
-  if (misroute.status >= 400) exchange.why = misroute.code;
+  if (const http::ProblemKind* kind = http::find_problem_kind(misroute.code); misroute.status >= 400) {
+    exchange.why = kind == nullptr ? misroute.code : kind->proxy_error;
+  }
   http::Response response = upstream::make_misroute_response(misroute, generation.config(),
                                                              exchange.request.head, exchange.id());
   generation.unrouted().stamp(exchange, response);

@@ -2,16 +2,16 @@
 
 #include <utility>
 
-#include "proxy/admin/process_metrics.h"
 #include "proxy/http/client_connection.h"
 
 namespace outrigger {
 
 HealthServer::HealthServer(EventLoop& loop, Fd socket, MetricRegistry& metrics,
-                           std::function<admin::HealthState()> state)
+                           std::function<admin::HealthState()> state, std::function<void()> publish)
     : loop_(loop),
       metrics_(metrics),
       state_(std::move(state)),
+      publish_(std::move(publish)),
       connections_(loop),
       listener_(loop, std::move(socket), [this](Fd fd, const SocketAddress& peer) {
         accept(std::move(fd), peer);
@@ -31,7 +31,7 @@ Task<void> HealthServer::converse(Fd fd, SocketAddress peer) {
 Task<void> HealthServer::serve(http::Request request, http::ResponseSink& sink,
                                const http::ClientInfo&, CancelScope& scope) {
   const auto metrics = [this](Exposition exposition) {
-    admin::publish_process_metrics(metrics_);
+    publish_();
     return metrics_.expose(exposition);
   };
   const http::RequestHead& head = request.head;

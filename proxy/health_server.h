@@ -15,9 +15,9 @@ namespace outrigger {
 
 class HealthServer final : private http::ExchangeHandler {
  public:
-  // `state` is asked for each request.
+  // `state` is asked for each request, `publish` before each exposition of metrics.
   HealthServer(EventLoop& loop, Fd socket, MetricRegistry& metrics,
-               std::function<admin::HealthState()> state);
+               std::function<admin::HealthState()> state, std::function<void()> publish);
   ~HealthServer();
 
  private:
@@ -30,6 +30,7 @@ class HealthServer final : private http::ExchangeHandler {
   EventLoop& loop_;
   MetricRegistry& metrics_;
   std::function<admin::HealthState()> state_;
+  std::function<void()> publish_;
   http::ServerSettings settings_;
   CancelScope scope_;
   TaskGroup connections_;

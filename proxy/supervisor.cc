@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "config/loader.h"
+#include "proxy/admin/process_metrics.h"
 #include "proxy/base/version.h"
 #include "proxy/base/wall_clock.h"
 #include "proxy/config_watch.h"
@@ -50,6 +51,7 @@ class Supervisor {
   void end_streams();
   void finish(int code);
   void publish_state();
+  void publish();
   [[nodiscard]] admin::HealthState health() const;
   [[nodiscard]] Logger& log() { return *logs_.logger; }
 
@@ -114,7 +116,9 @@ std::optional<config::Snapshot> Supervisor::overridden(const config::Snapshot& l
 
 Status Supervisor::open_logs() {
   const config::Server& server = config_->server;
-  auto process_log = LogSink::open("stderr");
+  LogSinkSettings settings;
+  if (!config_->store.encryption_key.empty()) settings.masks.push_back(config_->store.encryption_key);
+  auto process_log = LogSink::open("stderr", settings);
   if (!process_log) return std::unexpected(std::move(process_log).error());
   logs_.process = std::move(*process_log);
   const auto style = [&](const LogSink& sink) {
@@ -122,9 +126,9 @@ Status Supervisor::open_logs() {
                       (server.log_format == config::LogFormat::kAuto && sink.terminal());
     return text ? LogStyle::kText : LogStyle::kJson;
   };
-  logs_.logger = std::make_unique<Logger>(*logs_.process, LogLevel::kInfo, style(*logs_.process));
+  logs_.logger = std::make_unique<Logger>(*logs_.process, options_.log_level, style(*logs_.process));
   if (server.access_log.enabled) {
-    auto access_log = LogSink::open(server.access_log.path);
+    auto access_log = LogSink::open(server.access_log.path, settings);
     if (!access_log) return std::unexpected(std::move(access_log).error());
     logs_.access = std::move(*access_log);
   }
@@ -167,8 +171,8 @@ Status Supervisor::start() {
   for (const auto& worker : workers_) {
     worker->start([this] { loop_.post([this] { serving(); }); });
   }
-  health_server_ = std::make_unique<HealthServer>(loop_, std::move(health_socket_), *metrics_,
-                                                  [this] { return health(); });
+  health_server_ = std::make_unique<HealthServer>(
+      loop_, std::move(health_socket_), *metrics_, [this] { return health(); }, [this] { publish(); });
   signals_ = std::make_unique<Signals>(loop_, [this](int signal) { on_signal(signal); });
   if (config_->server.watch && !options_.config_file.empty()) {
     watch_ = std::make_unique<ConfigWatch>(loop_, options_.config_file,
@@ -308,12 +312,21 @@ void Supervisor::finish(int code) {
 
 void Supervisor::publish_state() {
   const double now = static_cast<double>(WallClock::system()) / 1e6;
-  metrics_->publish(Metric::kLifecycleState, {{{std::string(to_string(lifecycle_))}, 1}});
+  admin::publish_lifecycle(*metrics_, lifecycle_);
   metrics_->publish(Metric::kConfigInfo, {{{config_->hash}, 1}});
   metrics_->publish(Metric::kConfigLastReloadSuccessTimestamp, {{{}, now}});
   metrics_->publish(Metric::kBuildInfo,
                     {{{std::string(kVersion), std::string(kCompiler)}, 1}});
   shard_->gauge(Metric::kConfigLastReloadSuccessful).set(1);
+}
+
+// What is known only when asked, before each exposition.
+void Supervisor::publish() {
+  admin::publish_process_metrics(*metrics_);
+  const LogSink* access = logs_.access.get();
+  admin::publish_log_drops(*metrics_,
+                           logs_.process->dropped_lines() + (access ? access->dropped_lines() : 0),
+                           logs_.process->failed_lines() + (access ? access->failed_lines() : 0));
 }
 
 admin::HealthState Supervisor::health() const {

@@ -1,5 +1,5 @@
-// The process: loads the configuration, starts the workers, reloads on SIGHUP or when the file changes,
-// drains on SIGTERM. Lives on the main thread, which also serves the health port.
+// The process: loads the configuration, starts the workers, reloads on SIGHUP or when the file
+// changes, drains on SIGTERM. Lives on the main thread, which also serves the health port.
 #pragma once
 
 #include <functional>
@@ -7,13 +7,15 @@
 #include <string>
 
 #include "config/config.h"
+#include "proxy/base/log.h"
 
 namespace outrigger {
 
 struct RunOptions {
-  std::string config_file;  // empty: the built-in providers
+  std::string config_file;                           // empty: the built-in providers
   std::optional<std::string> listen, health, admin;  // HOST:PORT; stand above the file
   std::optional<unsigned> workers;                   // 0: one a core
+  LogLevel log_level = LogLevel::kInfo;  // of the process log; requests have the access log
   // What to say on a terminal once everything listens.
   std::function<std::string(const config::Config&)> banner;
 };

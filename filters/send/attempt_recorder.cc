@@ -11,7 +11,7 @@ void AttemptRecorder::on_endpoint(std::uint16_t index, std::string_view name) {
                          ? name
                          : exchange_.request.head.headers.intern(name);
   attempt.endpoint_index = index;
-  attempt.started = exchange_.loop.now();
+  attempt.started = exchange_.loop.fresh_now();
   exchange_.attempts.push_back(attempt);
 }
 

@@ -2,6 +2,7 @@
 // are put in by itself; that begins and ends match is the caller's duty.
 #pragma once
 
+#include <algorithm>
 #include <charconv>
 #include <concepts>
 #include <cstdint>
@@ -18,6 +19,17 @@ void append_json_string(std::string& out, std::string_view text);
 // Appends milliseconds with three decimals, rounded down: 0.412, 30001.000. Negative counts as 0.
 void append_milliseconds(std::string& out, Duration value);
 
+// Appends `text` between quotes as it is.
+inline void append_quoted(std::string& out, std::string_view text) {
+  const std::size_t before = out.size();
+  out.resize_and_overwrite(before + text.size() + 2, [&](char* all, std::size_t size) {
+    all[before] = '"';
+    std::copy(text.begin(), text.end(), all + before + 1);
+    all[size - 1] = '"';
+    return size;
+  });
+}
+
 class JsonWriter {
  public:
   explicit JsonWriter(std::string& out) noexcept : out_(out) {}
@@ -27,8 +39,20 @@ class JsonWriter {
   void begin_array() { open('['); }
   void end_array() { close(']'); }
 
-  // `name` is a literal of ours that needs no escaping.
-  void key(std::string_view name);
+  // `name` is a literal of ours that needs no escaping. Inline, so that its copy is a few fixed moves.
+  void key(std::string_view name) {
+    const std::size_t before = out_.size();
+    out_.resize_and_overwrite(before + name.size() + 4, [&](char* text, std::size_t) {
+      char* at = text + before;
+      if (comma_) *at++ = ',';
+      *at++ = '"';
+      at = std::copy(name.begin(), name.end(), at);
+      *at++ = '"';
+      *at++ = ':';
+      return static_cast<std::size_t>(at - text);
+    });
+    comma_ = false;
+  }
   void value(std::string_view text);
   void value(const char* text) { value(std::string_view(text)); }
   void value(bool truth);
@@ -41,7 +65,10 @@ class JsonWriter {
   }
   void null() { raw("null"); }
   // A string that is known to need no escaping.
-  void plain(std::string_view text);
+  void plain(std::string_view text) {
+    comma();
+    append_quoted(out_, text);
+  }
 
   template <class T>
   void member(std::string_view name, const T& it) {

@@ -31,7 +31,6 @@ enum class Metric : std::uint8_t {
   kMessagesRefused,
   kLimitRefusals,
   kTlsHandshakes,
-  kDnsLookups,
   kUpstreamAttempts,
   kUpstreamAttemptDuration,
   kUpstreamErrors,

@@ -25,7 +25,7 @@ constexpr const char* kFooter =
     "  outrigger explain OUT-110          say what a message means\n\n"
     "Environment:\n"
     "  OUTRIGGER_CONFIG                   the configuration file, where a command names none\n"
-    "  OUTRIGGER_LISTEN, ..._HEALTH, ..._ADMIN, ..._WORKERS\n"
+    "  OUTRIGGER_LISTEN, ..._HEALTH, ..._ADMIN, ..._WORKERS, ..._LOG_LEVEL\n"
     "                                     as the flags of `outrigger run`\n"
     "  NO_COLOR                           no colours, even on a terminal\n\n"
     "Exit codes:\n"

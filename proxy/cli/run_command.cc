@@ -1,5 +1,6 @@
 // `outrigger run`: hands the command line to the supervisor.
-#include <cstdlib>
+#include <map>
+#include <string>
 
 #include "config/units.h"
 #include "proxy/cli/banner.h"
@@ -15,7 +16,13 @@ struct Options {
   std::string file;
   std::string listen, health, admin;
   std::string workers;
+  std::string log_level;
 };
+
+const std::map<std::string, LogLevel> kLogLevels = {{"debug", LogLevel::kDebug},
+                                                    {"info", LogLevel::kInfo},
+                                                    {"warn", LogLevel::kWarn},
+                                                    {"error", LogLevel::kError}};
 
 std::optional<std::string> given(const std::string& text) {
   if (text.empty()) return std::nullopt;
@@ -39,6 +46,8 @@ int run(const Options& options) {
   run.health = given(options.health);
   run.admin = given(options.admin);
   run.workers = count_of(options.workers);
+  const auto level = kLogLevels.find(options.log_level);
+  if (level != kLogLevels.end()) run.log_level = level->second;
   run.banner = [](const config::Config& config) { return banner(config); };
   return outrigger::run(run);
 }
@@ -70,6 +79,12 @@ void add_run(CLI::App& app, Action& chosen) {
       ->type_name("N")
       ->envname("OUTRIGGER_WORKERS")
       ->check(worker_count);
+  command
+      .add_option("--log-level", options->log_level,
+                  "The least that the process log tells: debug, info (default), warn or error")
+      ->type_name("LEVEL")
+      ->envname("OUTRIGGER_LOG_LEVEL")
+      ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
   command.footer(
       "Flags go before variables, variables before the file, the file before defaults.\n"
       "SIGHUP reloads the file, as does a change to it; a bad file changes nothing. SIGTERM or\n"

@@ -261,7 +261,7 @@ Task<Delivery> H1Server::send_tunnel(Response response, CancelScope& scope) {
   }
   if (!delivery.status) co_return delivery;
   delivery.http_status = response.head.status;
-  delivery.first_byte = stream_.event_loop().now();
+  delivery.first_byte = stream_.event_loop().fresh_now();
   // From here on a half-close is the tunnel's business, not a client that left.
   stream_.observe(Stream::Watch::kNothing);
   StreamTunnel client(stream_, std::exchange(input_, {}));

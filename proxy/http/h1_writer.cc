@@ -142,7 +142,7 @@ class MessageWriter {
 
   Task<Status> flush() {
     if (gather_.empty()) co_return Status{};
-    if (!written_.first_byte) written_.first_byte = stream_.event_loop().now();
+    if (!written_.first_byte) written_.first_byte = stream_.event_loop().fresh_now();
     Status status = co_await stream_.write(gather_.pieces(), scope_, stall_);
     gather_.clear();
     co_return status;
@@ -164,7 +164,7 @@ Task<Written> write_whole(Stream& stream, std::string_view head, std::string_vie
   Written written;
   written.body_bytes = whole.size();
   written.chunks = whole.empty() ? 0 : 1;
-  written.first_byte = stream.event_loop().now();
+  written.first_byte = stream.event_loop().fresh_now();
   std::array<std::string_view, 2> pieces{head, whole};
   written.status = co_await stream.write(pieces, scope, stall);
   co_return written;

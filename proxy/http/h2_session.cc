@@ -192,13 +192,13 @@ bool H2Session::finished() const noexcept {
 
 void H2Session::mark_ready(H2Stream& stream) {
   if (std::exchange(stream.in_ready, true)) return;
-  ready_.push_back(stream.shared_from_this());
+  ready_.emplace_back(&stream);
   changed();
 }
 
 void H2Session::mark_dirty(H2Stream& stream) {
   if (std::exchange(stream.in_dirty, true)) return;
-  dirty_.push_back(stream.shared_from_this());
+  dirty_.emplace_back(&stream);
 }
 
 void H2Session::settle() {
@@ -211,7 +211,7 @@ void H2Session::settle() {
 }
 
 H2StreamPtr H2Session::open(std::int32_t id) {
-  H2StreamPtr stream = make_h2_stream();
+  H2StreamPtr stream(new H2Stream);
   stream->session = this;
   stream->id = id;
   stream->peer = peer_;
@@ -225,7 +225,7 @@ H2StreamPtr H2Session::open(std::int32_t id) {
 // Takes the stream out of the table; whoever holds it reads what is left from it.
 void H2Session::close(H2Stream& stream, std::uint32_t code) {
   if (stream.session == nullptr) return;
-  const H2StreamPtr keep = stream.shared_from_this();
+  const H2StreamPtr keep(&stream);
   const std::size_t index = stream.index;
   streams_[index] = std::move(streams_.back());
   streams_[index]->index = index;
@@ -294,7 +294,7 @@ void H2Session::on_stream_framed(H2Stream& stream, const nghttp2_frame& frame) {
   if (frame.hd.type == NGHTTP2_HEADERS) stream.head_framed = true;
   const bool end = (frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
   if (end) stream.end_framed = true;
-  if (end || frame.hd.type == NGHTTP2_HEADERS) sent_.push_back(stream.shared_from_this());
+  if (end || frame.hd.type == NGHTTP2_HEADERS) sent_.emplace_back(&stream);
 }
 
 void H2Session::on_request_head(H2Stream& stream) {
@@ -336,7 +336,7 @@ Result<H2StreamPtr> H2Session::request(const RequestHead& head, std::string_view
   if (Status status = request_fields(head, scheme, fields_); !status) {
     return std::unexpected(std::move(status).error());
   }
-  H2StreamPtr stream = make_h2_stream();
+  H2StreamPtr stream(new H2Stream);
   const nghttp2_data_provider provider = payload_of(*stream);
   const std::int32_t id =
       nghttp2_submit_request(session_, nullptr, fields_.data(), fields_.size(),

@@ -3,8 +3,6 @@
 #include <cstring>
 #include <utility>
 
-#include "proxy/runtime/frame_pool.h"
-
 namespace outrigger::http {
 namespace {
 
@@ -27,20 +25,7 @@ Slice merge(SliceQueue& from, std::size_t run, std::size_t bytes) {
   return {block, block->data(), bytes};
 }
 
-template <class T>
-struct FrameAllocator {
-  using value_type = T;
-  FrameAllocator() = default;
-  template <class U>
-  FrameAllocator(const FrameAllocator<U>&) noexcept {}
-  T* allocate(std::size_t n) { return static_cast<T*>(FramePool::take(n * sizeof(T))); }
-  void deallocate(T* memory, std::size_t n) noexcept { FramePool::give(memory, n * sizeof(T)); }
-  bool operator==(const FrameAllocator&) const = default;
-};
-
 }  // namespace
-
-H2StreamPtr make_h2_stream() { return std::allocate_shared<H2Stream>(FrameAllocator<H2Stream>{}); }
 
 void compact(SliceQueue& queue) {
   SliceQueue packed;

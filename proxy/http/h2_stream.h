@@ -3,9 +3,11 @@
 // `session` is null. One worker thread. The session writes it; bodies, sinks and exchanges read it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "proxy/base/bytes.h"
@@ -14,6 +16,7 @@
 #include "proxy/http/h1_fields.h"
 #include "proxy/http/message.h"
 #include "proxy/runtime/cancel.h"
+#include "proxy/runtime/frame_pool.h"
 
 namespace outrigger::http {
 
@@ -31,7 +34,13 @@ class H2SentObserver {
   ~H2SentObserver() = default;
 };
 
-struct H2Stream : std::enable_shared_from_this<H2Stream> {
+struct H2Stream {
+  // From the thread's frame pool: streams come and go with the frames of their exchange.
+  static void* operator new(std::size_t bytes) { return FramePool::take(bytes); }
+  static void operator delete(void* memory, std::size_t bytes) noexcept {
+    FramePool::give(memory, bytes);
+  }
+
   H2Session* session = nullptr;  // null: closed, nothing can be sent or received any more
   std::int32_t id = 0;
   std::size_t index = 0;         // in the session's table
@@ -75,12 +84,33 @@ struct H2Stream : std::enable_shared_from_this<H2Stream> {
   bool in_ready = false;         // in the session's ready list
   bool in_dirty = false;         // in the session's list of streams to compact
   bool deferred = false;         // nghttp2 waits for resume_data
+  std::uint32_t owners = 0;      // H2StreamPtrs
 };
 
-using H2StreamPtr = std::shared_ptr<H2Stream>;
+// Shared ownership on one thread: its count is not atomic, for it changes dozens of times an exchange.
+class H2StreamPtr {
+ public:
+  H2StreamPtr() = default;
+  explicit H2StreamPtr(H2Stream* stream) noexcept : stream_(stream) {
+    if (stream_ != nullptr) ++stream_->owners;
+  }
+  H2StreamPtr(const H2StreamPtr& other) noexcept : H2StreamPtr(other.stream_) {}
+  H2StreamPtr(H2StreamPtr&& other) noexcept : stream_(std::exchange(other.stream_, nullptr)) {}
+  H2StreamPtr& operator=(H2StreamPtr other) noexcept {
+    std::swap(stream_, other.stream_);
+    return *this;
+  }
+  ~H2StreamPtr() {
+    if (stream_ != nullptr && --stream_->owners == 0) delete stream_;
+  }
+  [[nodiscard]] H2Stream* get() const noexcept { return stream_; }
+  [[nodiscard]] H2Stream& operator*() const noexcept { return *stream_; }
+  [[nodiscard]] H2Stream* operator->() const noexcept { return stream_; }
+  bool operator==(std::nullptr_t) const noexcept { return stream_ == nullptr; }
 
-// From the thread's frame pool: streams come and go with their exchange's frames.
-H2StreamPtr make_h2_stream();
+ private:
+  H2Stream* stream_ = nullptr;
+};
 
 // Merges small slices, and copies those that keep a much larger block alive, so that a waiting queue costs
 // at most a few times its bytes (architecture 10).

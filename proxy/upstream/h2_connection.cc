@@ -106,6 +106,7 @@ class H2Connection::Core final : public std::enable_shared_from_this<Core>,
   Task<void> read();
   Task<void> write();
   void died(const Status& status);
+  void tell(std::function<void()> Core::*callback);
   Task<Status> peer_settings(CancelScope& scope);
   Status begin(Call& call, http::Request& request);
   static Task<Result<http::ResponseHead>> await_head(Call& call, CancelScope& scope);
@@ -192,10 +193,16 @@ void H2Connection::Core::died(const Status& status) {
   }
   session_.abort(error);
   scope_.cancel({Errc::kCancelled, Origin::kProxy, "connection_finished"});
-  // From the loop: the owner may destroy us, and a task of ours is on the stack.
-  link_.loop().defer([weak = weak_from_this()] {
+  tell(&Core::on_closed_);
+}
+
+// From the loop: the owner may destroy us, and tasks of ours may be on the stack.
+void H2Connection::Core::tell(std::function<void()> Core::*callback) {
+  link_.loop().defer([weak = weak_from_this(), callback] {
     const std::shared_ptr<Core> core = weak.lock();
-    if (core != nullptr && core->on_closed_) std::exchange(core->on_closed_, {})();
+    if (core == nullptr || !((*core).*callback)) return;
+    const std::function<void()> told = (*core).*callback;
+    told();
   });
 }
 
@@ -217,17 +224,14 @@ void H2Connection::Core::drain() {
 }
 
 void H2Connection::Core::on_turn() {
-  const std::shared_ptr<Core> self = shared_from_this();
   const bool busy = session_.live() > 0;
   if (busy_ && !busy) idle_since_ = link_.loop().now();
   busy_ = busy;
+  const std::shared_ptr<Core> self = settings_waiters_.empty() ? nullptr : shared_from_this();
   if (!dead_) {
     if (busy && !armed()) link_.loop().arm(*this, settings_.ping_after);
     if (!busy && closing()) session_.terminate(NGHTTP2_NO_ERROR);
-    if (std::exchange(full_, !can_take()) && !full_ && on_room_) {
-      const std::function<void()> callback = on_room_;  // it may destroy the connection, and so itself
-      callback();
-    }
+    if (std::exchange(full_, !can_take()) && !full_ && on_room_) tell(&Core::on_room_);
   }
   if (!dead_ && !session_.settings_received()) return;
   while (!settings_waiters_.empty()) {

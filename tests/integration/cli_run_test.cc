@@ -65,6 +65,15 @@ TEST_F(CliRun, PortInUseIsAFailureThatNamesTheAddress) {
   }
 }
 
+// The same failure is told whatever the log is told to keep to itself.
+TEST_F(CliRun, QuietLogStillTellsWhyItDidNotStart) {
+  const TakenPort taken;
+  const Output output = outrigger({"run", "--log-level", "error", "--listen", taken.text()});
+  EXPECT_EQ(output.code, 1);
+  expect_one_line(output, {taken.text()});
+  EXPECT_EQ(outrigger({"run", "--log-level", "loud"}).code, 2);
+}
+
 TEST_F(CliRun, AddressThatIsNotOursIsAFailure) {
   const Output output = outrigger({"run", "--listen", "192.0.2.1:4170"});  // RFC 5737: nobody's
   EXPECT_EQ(output.code, 1);

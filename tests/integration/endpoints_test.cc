@@ -78,7 +78,7 @@ TEST(Endpoints, ProbesMarkAnEndpointDownAndUpAgain) {
   for (Upstream* one : {&sick, &well}) one->expect("GET /p").always().reply(200, "ok");
   TestProxy proxy(ProxyConfig().workers(1).endpoints(
       "up", {&sick, &well},
-      "health: {active: {path: /health, interval: 50ms, timeout: 1s, healthy_after: 2, "
+      "health: {active: {path: /health, interval: 200ms, timeout: 200ms, healthy_after: 2, "
       "unhealthy_after: 2}}"));
   const auto served_by_sick = [&] {
     std::size_t count = 0;

@@ -79,11 +79,15 @@ struct H2Peer::Callbacks {
   static ssize_t body(nghttp2_session* session, StreamId id, uint8_t* out, std::size_t room,
                       uint32_t* flags, nghttp2_data_source*, void* user) {
     Stream& stream = peer(user).streams_[id];
-    const std::size_t size = std::min(room, stream.outbox.size());
-    std::memcpy(out, stream.outbox.data(), size);
-    stream.outbox.erase(0, size);
+    const std::size_t size = std::min(room, stream.outbox.size() - stream.outbox_used);
+    std::memcpy(out, stream.outbox.data() + stream.outbox_used, size);
+    stream.outbox_used += size;
     stream.sent += size;
-    if (stream.outbox.empty() && stream.finished) {
+    if (all_sent(stream)) {
+      stream.outbox.clear();
+      stream.outbox_used = 0;
+    }
+    if (all_sent(stream) && stream.finished) {
       *flags |= NGHTTP2_DATA_FLAG_EOF;
       if (!stream.out_trailers.empty()) {
         *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
@@ -189,10 +193,10 @@ bool H2Peer::send(StreamId id, std::string_view bytes, Deadline deadline) {
   bool gone = false;
   const bool sent = wait(lock, deadline, [&] {
     gone = streams_[id].in.closed;
-    return gone || (streams_[id].outbox.empty() && output_.empty());
+    return gone || (all_sent(streams_[id]) && output_.empty());
   });
   if (!sent && !ended_) {
-    give_up("the peer takes no more of stream {}: {} bytes left", id, streams_[id].outbox.size());
+    give_up("the peer takes no more of stream {}", id);
   }
   return sent && !gone;
 }

@@ -85,11 +85,13 @@ class H2Peer {
     Incoming in;
     std::string inbox;
     std::string outbox;
+    std::size_t outbox_used = 0;  // of its front: already sent
     std::size_t sent = 0;
     bool finished = false;
     Fields out_trailers;
   };
   struct Callbacks;
+  static bool all_sent(const Stream& stream) { return stream.outbox_used == stream.outbox.size(); }
   void take_block(StreamId id);
   void run();
   bool flush();

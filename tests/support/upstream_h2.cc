@@ -55,7 +55,8 @@ void H2Exchange::interim(int status, const Fields& fields) {
 void H2Exchange::reply(const Response& response) {
   Fields fields = response.headers;
   const bool bodiless = response.status == 204 || response.status == 304 || request.method == "HEAD";
-  if (find(fields, "content-length") == nullptr && response.status != 204 && response.status != 304) {
+  const bool sized = response.status != 204 && response.status != 304 && response.trailers.empty();
+  if (sized && find(fields, "content-length") == nullptr) {
     fields.emplace_back("content-length", std::to_string(response.body.size()));
   }
   const bool ends = bodiless || (response.body.empty() && response.trailers.empty());
