@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <concepts>
+#include <cstring>
 
 #include "proxy/base/json_writer.h"
 #include "proxy/base/redact.h"
@@ -23,91 +24,141 @@ void append_number(std::string& out, Integer number) {
   out.append(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);
 }
 
+constexpr std::size_t kAddressRoom = 128;  // a Unix socket's path is at most 107 bytes
+
 // IPv4 without the string that SocketAddress::to_string makes: nearly every client of a sidecar.
-void append_address(std::string& out, const SocketAddress& address) {
+std::string_view write_address(char (&room)[kAddressRoom], const SocketAddress& address) {
   if (address.family() != AF_INET) {
-    out += address.to_string();
-    return;
+    const std::string text = address.to_string();
+    return {room, text.copy(room, kAddressRoom)};
   }
   const auto& v4 = *reinterpret_cast<const sockaddr_in*>(address.raw());
   const auto* bytes = reinterpret_cast<const unsigned char*>(&v4.sin_addr);
+  char* at = room;
   for (int i = 0; i < 4; ++i) {
-    append_number(out, static_cast<unsigned>(bytes[i]));
-    out += i < 3 ? '.' : ':';
+    at = std::to_chars(at, at + 3, static_cast<unsigned>(bytes[i])).ptr;
+    *at++ = i < 3 ? '.' : ':';
   }
-  append_number(out, ntohs(v4.sin_port));
+  at = std::to_chars(at, at + 5, ntohs(v4.sin_port)).ptr;
+  return {room, static_cast<std::size_t>(at - room)};
 }
 
+// One line in the making, written through a bare pointer: keys are literals, so that each is a few fixed
+// moves. Whoever makes it has seen to the room.
 class Line {
  public:
-  explicit Line(std::string& out) : out_(out), json_(out) { json_.begin_object(); }
+  explicit Line(char* at) noexcept : at_(at) {}
+  [[nodiscard]] char* at() const noexcept { return at_; }
 
-  template <class T>
-  void put(std::string_view key, const T& value) {
-    json_.member(key, value);
+  template <std::size_t N>
+  void literal(const char (&text)[N]) noexcept {
+    std::memcpy(at_, text, N - 1);
+    at_ += N - 1;
   }
   // Text that is ours and needs no escaping.
-  void put_plain(std::string_view key, std::string_view text) {
+  template <std::size_t N>
+  void plain(const char (&key)[N], std::string_view text) noexcept {
     if (text.empty()) return;
-    json_.key(key);
-    json_.plain(text);
+    literal(key);
+    *at_++ = '"';
+    std::memcpy(at_, text.data(), text.size());
+    at_ += text.size();
+    *at_++ = '"';
   }
-  void put_text(std::string_view key, std::string_view text) {
-    if (!text.empty()) json_.member(key, text.substr(0, kLongestText));
+  template <std::size_t N>
+  void text(const char (&key)[N], std::string_view text, std::size_t longest = kLongestText) noexcept {
+    if (text.empty()) return;
+    literal(key);
+    at_ = write_json_string(at_, text.substr(0, longest));
   }
-  void put_flag(std::string_view key, bool flag) {
-    if (flag) json_.member(key, true);
+  template <std::size_t N, std::integral Integer>
+  void number(const char (&key)[N], Integer number) noexcept {
+    literal(key);
+    at_ = std::to_chars(at_, at_ + 20, number).ptr;
   }
-  void put_target(std::string_view target) {
-    target = target.substr(0, kLongestPath);
-    if (target.find('?') == std::string_view::npos) {
-      json_.member("path", target);
-    } else {
-      json_.member("path", std::string_view(redacted_target(target)));
-    }
-  }
-  void put_address(const SocketAddress& address) {
-    json_.key("client_addr");
-    json_.plain({});
-    out_.pop_back();
-    append_address(out_, address);
-    out_ += '"';
-  }
-  void put_attempts(const AccessRecord& record);
-  void end() {
-    json_.end_object();
-    out_ += '\n';
+  template <std::size_t N>
+  void time(const char (&key)[N], Duration value) noexcept {
+    literal(key);
+    at_ = write_milliseconds(at_, value);
   }
 
  private:
-  std::string& out_;
-  JsonWriter json_;
+  char* at_;
 };
 
-void Line::put_attempts(const AccessRecord& record) {
-  put("attempts", record.attempts.size());
+// Numbers, keys and texts of bounded length; the rest is counted by its size.
+constexpr std::size_t kFixedRoom = 2048;
+constexpr std::size_t kAttemptRoom = 512 + kLongestText * kMostEscaped * 2;
+
+std::size_t room_for(const AccessRecord& record, std::string_view target) noexcept {
+  std::size_t texts = std::min(target.size(), kLongestPath);
+  for (const std::string_view text : {record.upstream_request_id, record.method, record.host,
+                                      record.upstream, record.route, record.user_agent}) {
+    texts += std::min(text.size(), kLongestText);
+  }
+  return kFixedRoom + texts * kMostEscaped + record.attempts.size() * kAttemptRoom;
+}
+
+void write_attempts(Line& line, const AccessRecord& record) noexcept {
+  line.number(",\"attempts\":", record.attempts.size());
   if (record.attempts.empty()) return;
-  json_.key("attempt_log");
-  json_.begin_array();
+  line.literal(",\"attempt_log\":[");
   TimePoint idle_since = record.started;
   unsigned n = 0;
   for (const Attempt& attempt : record.attempts) {
-    json_.begin_object();
-    put("n", ++n);
-    put_text("addr", attempt.endpoint);
-    put("status", attempt.status);
+    if (n++ > 0) line.literal(",");
+    line.number("{\"n\":", n);
+    line.text(",\"addr\":", attempt.endpoint);
+    line.number(",\"status\":", attempt.status);
     if (attempt.failed) {
-      put_plain("error", error_of(attempt));
-      put_plain("phase", to_string(attempt.phase));
-      put_text("reason", attempt.reason);
+      line.plain(",\"error\":", error_of(attempt));
+      line.plain(",\"phase\":", to_string(attempt.phase));
+      line.text(",\"reason\":", attempt.reason);
     }
-    put("dur_ms", attempt.ended - attempt.started);
-    put("wait_ms", attempt.started - idle_since);
-    put_flag("reused", attempt.reused_connection);
-    json_.end_object();
+    line.time(",\"dur_ms\":", attempt.ended - attempt.started);
+    line.time(",\"wait_ms\":", attempt.started - idle_since);
+    if (attempt.reused_connection) line.literal(",\"reused\":true");
+    line.literal("}");
     idle_since = attempt.ended;
   }
-  json_.end_array();
+  line.literal("]");
+}
+
+void write_line(Line& line, const AccessRecord& record, std::string_view address,
+                std::string_view target) noexcept {
+  line.plain("{\"ts\":", record.timestamp);
+  line.literal(",\"level\":\"info\",\"msg\":\"request\",\"logger\":\"access\"");
+  line.plain(",\"request_id\":", record.request_id);
+  line.text(",\"upstream_request_id\":", record.upstream_request_id);
+  line.plain(",\"trace_id\":", record.trace_id);
+  line.plain(",\"client_addr\":", address);
+  line.plain(",\"mode\":", record.mode);
+  line.text(",\"method\":", record.method);
+  line.text(",\"host\":", record.host);
+  line.text(",\"path\":", target, kLongestPath);
+  line.text(",\"upstream\":", record.upstream);
+  line.text(",\"route\":", record.route);
+  line.number(",\"status\":", record.status);
+  line.plain(",\"source\":", record.source);
+  line.plain(",\"why\":", record.why);
+  write_attempts(line, record);
+  line.time(",\"dur_ms\":", record.total);
+  if (record.first_byte) line.time(",\"ttfb_ms\":", *record.first_byte);
+  if (record.overhead) line.time(",\"overhead_ms\":", *record.overhead);
+  line.number(",\"bytes_in\":", record.bytes_in);
+  line.number(",\"bytes_out\":", record.bytes_out);
+  if (record.stream) {
+    line.literal(",\"stream\":true");
+  } else {
+    line.literal(",\"stream\":false");
+  }
+  line.number(",\"chunks\":", record.chunks);
+  line.plain(",\"http_version\":", record.http_version);
+  line.plain(",\"tls_version\":", record.tls_version);
+  line.text(",\"user_agent\":", record.user_agent);
+  if (record.auth_present) line.literal(",\"auth_present\":true");
+  if (record.client_aborted) line.literal(",\"client_aborted\":true");
+  line.literal("}\n");
 }
 
 // For a terminal: what could move its cursor or change its colours becomes '?'.
@@ -118,38 +169,19 @@ void append_visible(std::string& out, std::string_view text) {
 }  // namespace
 
 void append_json(std::string& out, const AccessRecord& record) {
-  Line line(out);
-  line.put_plain("ts", record.timestamp);
-  line.put_plain("level", "info");
-  line.put_plain("msg", "request");
-  line.put_plain("logger", "access");
-  line.put_plain("request_id", record.request_id);
-  line.put_text("upstream_request_id", record.upstream_request_id);
-  line.put_plain("trace_id", record.trace_id);
-  if (record.client != nullptr) line.put_address(*record.client);
-  line.put_plain("mode", record.mode);
-  line.put_text("method", record.method);
-  line.put_text("host", record.host);
-  line.put_target(record.target);
-  line.put_text("upstream", record.upstream);
-  line.put_text("route", record.route);
-  line.put("status", record.status);
-  line.put_plain("source", record.source);
-  line.put_plain("why", record.why);
-  line.put_attempts(record);
-  line.put("dur_ms", record.total);
-  if (record.first_byte) line.put("ttfb_ms", *record.first_byte);
-  if (record.overhead) line.put("overhead_ms", *record.overhead);
-  line.put("bytes_in", record.bytes_in);
-  line.put("bytes_out", record.bytes_out);
-  line.put("stream", record.stream);
-  line.put("chunks", record.chunks);
-  line.put_plain("http_version", record.http_version);
-  line.put_plain("tls_version", record.tls_version);
-  line.put_text("user_agent", record.user_agent);
-  line.put_flag("auth_present", record.auth_present);
-  line.put_flag("client_aborted", record.client_aborted);
-  line.end();
+  char address[kAddressRoom];
+  const std::string_view client =
+      record.client == nullptr ? std::string_view{} : write_address(address, *record.client);
+  std::string redacted;
+  std::string_view target = record.target.substr(0, kLongestPath);
+  if (target.find('?') != std::string_view::npos) target = redacted = redacted_target(target);
+  const std::size_t before = out.size();
+  const std::size_t room = room_for(record, target);
+  out.resize_and_overwrite(before + room, [&](char* all, std::size_t) {
+    Line line(all + before);
+    write_line(line, record, client, target);
+    return static_cast<std::size_t>(line.at() - all);
+  });
 }
 
 void append_text(std::string& out, const AccessRecord& record) {

@@ -39,31 +39,26 @@ std::size_t sequence(std::string_view text, std::size_t& bad) noexcept {
   return length;
 }
 
-void append_escape(std::string& out, char c) {
+char* copy(char* at, std::string_view text) noexcept {
+  std::memcpy(at, text.data(), text.size());
+  return at + text.size();
+}
+
+char* write_escape(char* at, char c) noexcept {
   switch (c) {
-    case '"':
-      out += "\\\"";
-      return;
-    case '\\':
-      out += "\\\\";
-      return;
-    case '\n':
-      out += "\\n";
-      return;
-    case '\r':
-      out += "\\r";
-      return;
-    case '\t':
-      out += "\\t";
-      return;
-    default:
-      break;
+    case '"': return copy(at, "\\\"");
+    case '\\': return copy(at, "\\\\");
+    case '\n': return copy(at, "\\n");
+    case '\r': return copy(at, "\\r");
+    case '\t': return copy(at, "\\t");
+    default: break;
   }
   constexpr std::string_view kHex = "0123456789abcdef";
   const auto value = static_cast<unsigned char>(c);
-  out += "\\u00";
-  out += kHex[value >> 4];
-  out += kHex[value & 15];
+  at = copy(at, "\\u00");
+  *at++ = kHex[value >> 4];
+  *at++ = kHex[value & 15];
+  return at;
 }
 
 // Nothing to escape, nothing beyond ASCII: nearly every text, told eight bytes at a time.
@@ -90,51 +85,73 @@ bool is_plain(std::string_view text) noexcept {
 
 }  // namespace
 
-void append_json_string(std::string& out, std::string_view text) {
-  if (is_plain(text)) return append_quoted(out, text);
-  out += '"';
-  std::size_t plain = 0;  // start of what is not yet appended
+char* write_json_string(char* at, std::string_view text) noexcept {
+  *at++ = '"';
+  if (is_plain(text)) {
+    at = copy(at, text);
+    *at++ = '"';
+    return at;
+  }
   for (std::size_t i = 0; i < text.size();) {
     const std::uint8_t kind = kKinds[static_cast<unsigned char>(text[i])];
+    std::size_t length = 1;
     if (kind == kPlain) {
-      ++i;
-      continue;
-    }
-    std::size_t bad = 1;
-    if (kind == kMultiByte) {
-      if (const std::size_t good = sequence(text.substr(i), bad); good != 0) {
-        i += good;
-        continue;
-      }
-    }
-    out.append(text, plain, i - plain);
-    if (kind == kEscape) {
-      append_escape(out, text[i]);
+      *at++ = text[i];
+    } else if (kind == kEscape) {
+      at = write_escape(at, text[i]);
+    } else if (const std::size_t good = sequence(text.substr(i), length); good != 0) {
+      at = copy(at, text.substr(i, good));
+      length = good;
     } else {
-      out += "\\ufffd";
+      at = copy(at, "\\ufffd");
     }
-    i += bad;
-    plain = i;
+    i += length;
   }
-  out.append(text, plain);
-  out += '"';
+  *at++ = '"';
+  return at;
+}
+
+char* write_milliseconds(char* at, Duration value) noexcept {
+  const std::int64_t micros = value.count() > 0 ? value.count() / 1000 : 0;
+  at = std::to_chars(at, at + 20, micros / 1000).ptr;
+  const auto fraction = static_cast<unsigned>(micros % 1000);
+  *at++ = '.';
+  *at++ = static_cast<char>('0' + fraction / 100);
+  *at++ = static_cast<char>('0' + fraction / 10 % 10);
+  *at++ = static_cast<char>('0' + fraction % 10);
+  return at;
+}
+
+void append_json_string(std::string& out, std::string_view text) {
+  const std::size_t before = out.size();
+  out.resize_and_overwrite(before + text.size() * kMostEscaped + 2, [&](char* all, std::size_t) {
+    return static_cast<std::size_t>(write_json_string(all + before, text) - all);
+  });
 }
 
 void append_milliseconds(std::string& out, Duration value) {
-  const std::int64_t micros = value.count() > 0 ? value.count() / 1000 : 0;
-  char digits[24];
-  const auto end = std::to_chars(digits, digits + sizeof digits, micros / 1000).ptr;
-  const auto fraction = static_cast<unsigned>(micros % 1000);
-  out.append(digits, static_cast<std::size_t>(end - digits));
-  const char decimals[4] = {'.', static_cast<char>('0' + fraction / 100),
-                            static_cast<char>('0' + fraction / 10 % 10),
-                            static_cast<char>('0' + fraction % 10)};
-  out.append(decimals, sizeof decimals);
+  char text[24];
+  out.append(text, write_milliseconds(text, value));
+}
+
+void JsonWriter::key(std::string_view name) {
+  comma();
+  out_ += '"';
+  out_ += name;
+  out_ += "\":";
+  comma_ = false;
 }
 
 void JsonWriter::value(std::string_view text) {
   comma();
   append_json_string(out_, text);
+}
+
+void JsonWriter::plain(std::string_view text) {
+  comma();
+  out_ += '"';
+  out_ += text;
+  out_ += '"';
 }
 
 void JsonWriter::value(bool truth) {

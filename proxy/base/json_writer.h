@@ -2,7 +2,6 @@
 // are put in by itself; that begins and ends match is the caller's duty.
 #pragma once
 
-#include <algorithm>
 #include <charconv>
 #include <concepts>
 #include <cstdint>
@@ -16,19 +15,13 @@ namespace outrigger {
 // Appends `text` between quotes, escaped (RFC 8259 7). Each maximal invalid UTF-8 part becomes
 // U+FFFD, so the result is always valid JSON; U+2028 and U+2029 pass.
 void append_json_string(std::string& out, std::string_view text);
+// The same at `at`, where there is room for kMostEscaped bytes a byte of text and two quotes; returns the end.
+char* write_json_string(char* at, std::string_view text) noexcept;
+inline constexpr std::size_t kMostEscaped = 6;
+// Milliseconds with three decimals at `at`, where there is room for 24 bytes; returns the end.
+char* write_milliseconds(char* at, Duration value) noexcept;
 // Appends milliseconds with three decimals, rounded down: 0.412, 30001.000. Negative counts as 0.
 void append_milliseconds(std::string& out, Duration value);
-
-// Appends `text` between quotes as it is.
-inline void append_quoted(std::string& out, std::string_view text) {
-  const std::size_t before = out.size();
-  out.resize_and_overwrite(before + text.size() + 2, [&](char* all, std::size_t size) {
-    all[before] = '"';
-    std::copy(text.begin(), text.end(), all + before + 1);
-    all[size - 1] = '"';
-    return size;
-  });
-}
 
 class JsonWriter {
  public:
@@ -39,20 +32,8 @@ class JsonWriter {
   void begin_array() { open('['); }
   void end_array() { close(']'); }
 
-  // `name` is a literal of ours that needs no escaping. Inline, so that its copy is a few fixed moves.
-  void key(std::string_view name) {
-    const std::size_t before = out_.size();
-    out_.resize_and_overwrite(before + name.size() + 4, [&](char* text, std::size_t) {
-      char* at = text + before;
-      if (comma_) *at++ = ',';
-      *at++ = '"';
-      at = std::copy(name.begin(), name.end(), at);
-      *at++ = '"';
-      *at++ = ':';
-      return static_cast<std::size_t>(at - text);
-    });
-    comma_ = false;
-  }
+  // `name` is a literal of ours that needs no escaping.
+  void key(std::string_view name);
   void value(std::string_view text);
   void value(const char* text) { value(std::string_view(text)); }
   void value(bool truth);
@@ -65,10 +46,7 @@ class JsonWriter {
   }
   void null() { raw("null"); }
   // A string that is known to need no escaping.
-  void plain(std::string_view text) {
-    comma();
-    append_quoted(out_, text);
-  }
+  void plain(std::string_view text);
 
   template <class T>
   void member(std::string_view name, const T& it) {

@@ -150,7 +150,7 @@ FieldParser::Step FieldParser::refuse(const Refusal& refusal) noexcept {
 void FieldParser::add_to(Headers& headers, std::string_view bytes) const {
   headers.reserve(headers.size() + spans_.size() + kSpareFields);
   for (const Span& span : spans_) {
-    headers.add_view(span.id, span.name.of(bytes), span.value.of(bytes));
+    headers.add_view(span.id, span.name.of(bytes), span.value.of(bytes), Grammar::kChecked);
   }
 }
 

@@ -27,6 +27,7 @@ class HeadWriter {
   }
   // A field that hides its name behind a wrong id would escape the rules for that name.
   void field(const Field& field) {
+    if (field.grammar == Grammar::kChecked) return copy(field.name, field.value);
     const HeaderId id = header_id(field.name);
     write(field.name, field.value,
           id == field.id && (id != HeaderId::kOther || is_token(field.name)));
@@ -51,6 +52,9 @@ class HeadWriter {
  private:
   void write(std::string_view name, std::string_view value, bool valid_name) {
     require(valid_name && is_field_value(value));
+    copy(name, value);
+  }
+  void copy(std::string_view name, std::string_view value) {
     char* at = out_.extend(name.size() + value.size() + 4);
     at = std::ranges::copy(name, at).out;
     *at++ = ':';

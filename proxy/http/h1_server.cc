@@ -151,7 +151,7 @@ Task<void> H1Server::exchange(CancelScope& connection) {
     whole_ = false;
     co_return;
   }
-  co_await settle_request(connection);
+  if (persistent_ && !reader_.complete()) co_await settle_request(connection);
 }
 
 // A body that is there in whole is handed over as one buffer.
@@ -171,7 +171,6 @@ Task<Status> H1Server::send_continue(CancelScope& scope) {
 
 // What the handler left of the request body stands between us and the next request.
 Task<void> H1Server::settle_request(CancelScope& connection) {
-  if (!persistent_ || reader_.complete()) co_return;
   if (continue_due_) {  // the client may or may not send it: nothing tells the two apart
     persistent_ = false;
     co_return;
@@ -235,8 +234,15 @@ Task<Delivery> H1Server::send(Response response, CancelScope& scope) {
   delivery.status = write_response(out_, response.head, framing, option, version_);
   if (!delivery.status) co_return delivery;
   answering_ = true;
-  Written written =
-      co_await write_message(stream_, out_.view(), framing, response.body, scope, settings_.write_stall);
+  Written written;
+  if (auto whole = whole_message(out_.view(), framing, response.body)) {
+    const bool done = write_at_once(stream_, *whole);
+    if (!done) co_await write_rest(stream_, *whole, scope, settings_.write_stall);
+    written = std::move(whole->written);
+  } else {
+    written = co_await write_message(stream_, out_.view(), framing, response.body, scope,
+                                     settings_.write_stall);
+  }
   delivery.status = std::move(written.status);
   delivery.http_status = written.first_byte ? response.head.status : 0;
   delivery.body_bytes = written.body_bytes;

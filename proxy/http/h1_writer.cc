@@ -158,34 +158,37 @@ class MessageWriter {
   Written written_;
 };
 
-// No body, or one buffer: the usual case, without the machinery of the others.
-Task<Written> write_whole(Stream& stream, std::string_view head, std::string_view whole,
-                          CancelScope& scope, std::optional<Duration> stall) {
-  Written written;
-  written.body_bytes = whole.size();
-  written.chunks = whole.empty() ? 0 : 1;
-  written.first_byte = stream.event_loop().fresh_now();
-  std::array<std::string_view, 2> pieces{head, whole};
-  written.status = co_await stream.write(pieces, scope, stall);
-  co_return written;
-}
-
-Task<Written> write_pieces(Stream& stream, std::string_view head, BodyFraming framing, Body& body,
-                           CancelScope& scope, std::optional<Duration> stall) {
-  MessageWriter writer(stream, framing, body, scope, stall);
-  co_return co_await writer.run(head);
-}
-
 }  // namespace
+
+std::optional<WholeMessage> whole_message(std::string_view head, const BodyFraming& framing,
+                                          const Body& body) noexcept {
+  if (framing.kind == Kind::kNone) return WholeMessage{{head, {}}, {}};
+  const Slice* whole = body.whole();
+  if (framing.kind != Kind::kLength || whole == nullptr || whole->size() != framing.length) {
+    return std::nullopt;
+  }
+  WholeMessage message{{head, whole->view()}, {}};
+  message.written.body_bytes = whole->size();
+  message.written.chunks = whole->empty() ? 0 : 1;
+  return message;
+}
+
+bool write_at_once(Stream& stream, WholeMessage& message) {
+  message.written.first_byte = stream.event_loop().fresh_now();
+  Result<bool> done = stream.try_write(message.pieces);
+  if (!done) message.written.status = std::unexpected(std::move(done).error());
+  return !done || *done;
+}
+
+Task<void> write_rest(Stream& stream, WholeMessage& message, CancelScope& scope,
+                         std::optional<Duration> stall) {
+  message.written.status = co_await stream.write(message.pieces, scope, stall);
+}
 
 Task<Written> write_message(Stream& stream, std::string_view head, BodyFraming framing, Body& body,
                             CancelScope& scope, std::optional<Duration> stall) {
-  if (framing.kind == Kind::kNone) return write_whole(stream, head, {}, scope, stall);
-  const Slice* whole = body.whole();
-  if (framing.kind == Kind::kLength && whole != nullptr && whole->size() == framing.length) {
-    return write_whole(stream, head, whole->view(), scope, stall);
-  }
-  return write_pieces(stream, head, framing, body, scope, stall);
+  MessageWriter writer(stream, framing, body, scope, stall);
+  co_return co_await writer.run(head);
 }
 
 }  // namespace outrigger::http

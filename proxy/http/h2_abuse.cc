@@ -31,7 +31,7 @@ bool TokenBucket::take(std::uint32_t n, TimePoint now) noexcept {
   // A second of burst refills it whole at any rate we use; the clamp keeps the product in range.
   const std::int64_t ns = std::clamp<std::int64_t>(passed.count(), 0, 3'600'000'000'000);
   level_ = ns >= burst_ / std::max<std::int64_t>(rate_, 1) ? burst_
-                                                          : std::min(burst_, level_ + ns * rate_);
+                                                           : std::min(burst_, level_ + ns * rate_);
   const std::int64_t cost = std::int64_t{n} * kToken;
   if (level_ < cost) return false;
   level_ -= cost;
@@ -44,7 +44,8 @@ H2AbuseMeter::H2AbuseMeter(H2AbuseLimits limits) noexcept
       control_(limits.control_burst, limits.control_per_second),
       window_credit_(kFirstUpdates) {}
 
-std::string_view H2AbuseMeter::spend(std::uint32_t n, TimePoint now, std::string_view what) noexcept {
+std::string_view H2AbuseMeter::spend(std::uint32_t n, TimePoint now,
+                                     std::string_view what) noexcept {
   return control_.take(n, now) ? std::string_view{} : what;
 }
 

@@ -1,5 +1,5 @@
-// Counts what a peer makes us do for nothing on one HTTP/2 connection, and says when to hang up: token
-// buckets over frames, with time passed in (architecture 10). Pure; one per connection.
+// Counts what a peer makes us do for nothing on one HTTP/2 connection, and says when to hang up:
+// token buckets over frames, with time passed in (architecture 10). Pure; one per connection.
 #pragma once
 
 #include <cstdint>
@@ -10,15 +10,17 @@
 namespace outrigger::http {
 
 struct H2AbuseLimits {
-  std::uint32_t reset_burst = 200;       // streams reset by the peer, or by us for its errors
+  std::uint32_t reset_burst = 200;  // streams reset by the peer, or by us for its errors
   std::uint32_t resets_per_second = 20;
-  std::uint32_t control_burst = 1000;    // frames that carry nothing: PING, SETTINGS, PRIORITY, empty DATA ...
+  std::uint32_t control_burst =
+      1000;  // frames that carry nothing: PING, SETTINGS, PRIORITY, empty DATA ...
   std::uint32_t control_per_second = 10;
-  std::uint32_t window_updates_per_data = 10;  // WINDOW_UPDATE frames that one DATA frame of ours earns
-  std::uint32_t continuations = 8;       // of one header block
-  std::size_t head_bytes = 65536;        // of one header block, compressed
+  std::uint32_t window_updates_per_data =
+      10;                                 // WINDOW_UPDATE frames that one DATA frame of ours earns
+  std::uint32_t continuations = 8;        // of one header block
+  std::size_t head_bytes = 65536;         // of one header block, compressed
   std::uint32_t premature_minimum = 500;  // streams closed before the share of early resets counts
-  Duration premature_life = 1s;          // a reset younger than this is early
+  Duration premature_life = 1s;           // a reset younger than this is early
 };
 
 // A bucket that holds `burst` tokens and regains `per_second`.
@@ -30,7 +32,8 @@ class TokenBucket {
   [[nodiscard]] bool take(std::uint32_t n, TimePoint now) noexcept;
 
  private:
-  static constexpr std::int64_t kToken = 1'000'000'000;  // a token in nano-tokens: rate * ns needs no division
+  static constexpr std::int64_t kToken =
+      1'000'000'000;  // a token in nano-tokens: rate * ns needs no division
   std::int64_t burst_;
   std::int64_t rate_;
   std::int64_t level_;
@@ -49,8 +52,8 @@ class H2AbuseMeter {
  public:
   explicit H2AbuseMeter(H2AbuseLimits limits) noexcept;
 
-  // Each returns what the peer does too much of, a literal, or empty while it behaves. After the first
-  // verdict the connection is to be ended with ENHANCE_YOUR_CALM.
+  // Each returns what the peer does too much of, a literal, or empty while it behaves. After the
+  // first verdict the connection is to be ended with ENHANCE_YOUR_CALM.
 
   // A frame header came, before its payload is looked at.
   [[nodiscard]] std::string_view on_frame(const H2FrameHead& frame, TimePoint now) noexcept;
@@ -63,7 +66,8 @@ class H2AbuseMeter {
 
  private:
   [[nodiscard]] std::string_view on_header_block(const H2FrameHead& frame) noexcept;
-  [[nodiscard]] std::string_view spend(std::uint32_t n, TimePoint now, std::string_view what) noexcept;
+  [[nodiscard]] std::string_view spend(std::uint32_t n, TimePoint now,
+                                       std::string_view what) noexcept;
 
   H2AbuseLimits limits_;
   TokenBucket resets_;

@@ -24,7 +24,9 @@ std::unexpected<Error> broken(const H2Stream& stream) {
 
 }  // namespace
 
-H2BodySource::~H2BodySource() { H2Session::abandon(*stream_); }
+H2BodySource::~H2BodySource() {
+  H2Session::abandon(*stream_);
+}
 
 bool H2BodySource::ready() const noexcept {
   return !stream_->in.empty() || stream_->in_ended || stream_->failure.has_value();

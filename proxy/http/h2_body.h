@@ -1,5 +1,5 @@
-// Bodies and tunnels over HTTP/2 streams, for both roles: reading gives flow-control credit back as it
-// consumes, sending waits while the peer's window or the socket is full.
+// Bodies and tunnels over HTTP/2 streams, for both roles: reading gives flow-control credit back as
+// it consumes, sending waits while the peer's window or the socket is full.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +29,9 @@ class H2BodySource : public BodySource {
 
   Task<Result<Slice>> read(CancelScope& scope) override;
   [[nodiscard]] bool ready() const noexcept override;
-  [[nodiscard]] const Headers* trailers() const noexcept override { return stream_->trailers.get(); }
+  [[nodiscard]] const Headers* trailers() const noexcept override {
+    return stream_->trailers.get();
+  }
 
  protected:
   [[nodiscard]] const H2StreamPtr& stream() const noexcept { return stream_; }
@@ -52,22 +54,24 @@ struct H2Sent {
   std::uint32_t chunks = 0;
 };
 
-// Waits until `out` of the stream has room (below kH2SendHigh), or until its end was handed to the kernel.
-// A broken stream is the error; so is a peer that takes nothing for `stall` (kTimeout). `stream` outlives
-// the task.
+// Waits until `out` of the stream has room (below kH2SendHigh), or until its end was handed to the
+// kernel. A broken stream is the error; so is a peer that takes nothing for `stall` (kTimeout).
+// `stream` outlives the task.
 enum class H2Until : std::uint8_t { kRoom, kEndSent };
 Task<Status> h2_wait(H2Stream& stream, H2Until until, Dispatcher& loop, CancelScope& scope,
                      std::optional<Duration> stall);
 
-// Pulls a body to its end into the stream, with END_STREAM on the last DATA frame, and its trailers. On an
-// error of the body nothing is ended: the caller resets the stream. `stream` and `body` outlive the task.
+// Pulls a body to its end into the stream, with END_STREAM on the last DATA frame, and its
+// trailers. On an error of the body nothing is ended: the caller resets the stream. `stream` and
+// `body` outlive the task.
 Task<H2Sent> h2_send_body(H2Stream& stream, Body& body, Dispatcher& loop, CancelScope& scope,
                           std::optional<Duration> stall);
 
 // The two directions of a CONNECT stream (RFC 9113 8.5, RFC 8441).
 class H2Tunnel final : public Tunnel {
  public:
-  H2Tunnel(Dispatcher& loop, H2StreamPtr stream) noexcept : loop_(loop), stream_(std::move(stream)) {}
+  H2Tunnel(Dispatcher& loop, H2StreamPtr stream) noexcept
+      : loop_(loop), stream_(std::move(stream)) {}
   // Resets the stream unless both directions ended.
   ~H2Tunnel() override;
   Task<Result<Slice>> read(CancelScope& scope) override;

@@ -183,7 +183,6 @@ struct H2Session::Callbacks {
     if (self(user).complaint_.empty()) self(user).complaint_.assign(text, size);
     return 0;
   }
-
 };
 
 void H2Session::install(nghttp2_session_callbacks* to) {
@@ -194,7 +193,8 @@ void H2Session::install(nghttp2_session_callbacks* to) {
   nghttp2_session_callbacks_set_on_frame_recv_callback(to, &Callbacks::on_frame);
   nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(to, &Callbacks::on_invalid_frame);
   nghttp2_session_callbacks_set_on_data_chunk_recv_callback(to, &Callbacks::on_data);
-  nghttp2_session_callbacks_set_on_extension_chunk_recv_callback(to, &Callbacks::on_extension_bytes);
+  nghttp2_session_callbacks_set_on_extension_chunk_recv_callback(to,
+                                                                 &Callbacks::on_extension_bytes);
   nghttp2_session_callbacks_set_unpack_extension_callback(to, &Callbacks::on_extension);
   nghttp2_session_callbacks_set_on_stream_close_callback(to, &Callbacks::on_close);
   nghttp2_session_callbacks_set_on_frame_send_callback(to, &Callbacks::on_frame_sent);

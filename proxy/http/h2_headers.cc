@@ -204,7 +204,8 @@ std::optional<Refusal> H2HeadBuilder::take(ResponseHead& head) {
   for (const char digit : status) head.status = head.status * 10 + (digit - '0');
   fields_into(head.headers, text);
   if (too_large_) {
-    return Refusal{502, "http_response_header_section_size", "the response head exceeds the limits"};
+    return Refusal{502, "http_response_header_section_size",
+                   "the response head exceeds the limits"};
   }
   if (status.size() != 3 || head.status < 100 || head.status > 599 || head.status == 101) {
     return Refusal{502, "http_protocol_error", "the response has no valid status"};

@@ -66,7 +66,8 @@ void H2Link::turn() {
   owner_.on_turn();
   if (gone) return;
   // The writer first: what it cannot send at once must be copied out of the read block by settle().
-  if (write_turn_.waiting() && (session_.wants_write() || session_.finished())) write_turn_.notify();
+  if (write_turn_.waiting() && (session_.wants_write() || session_.finished()))
+    write_turn_.notify();
   if (gone) return;
   session_.settle();
   if (read_turn_.waiting()) read_turn_.notify();

@@ -1,6 +1,6 @@
-// Drives one H2Session over one Stream: one reader, one writer, and one turn after each event, in which
-// waiters are woken and everything they made goes out in one write. Owned by a connection of either role;
-// must outlive the tasks that run its loops. One worker thread.
+// Drives one H2Session over one Stream: one reader, one writer, and one turn after each event, in
+// which waiters are woken and everything they made goes out in one write. Owned by a connection of
+// either role; must outlive the tasks that run its loops. One worker thread.
 #pragma once
 
 #include <functional>
@@ -31,13 +31,14 @@ class H2LinkOwner {
 
 class H2Link final : private H2SessionObserver {
  public:
-  H2Link(Stream& stream, H2Session& session, H2LinkOwner& owner, std::optional<Duration> write_stall);
+  H2Link(Stream& stream, H2Session& session, H2LinkOwner& owner,
+         std::optional<Duration> write_stall);
   ~H2Link();
   H2Link(const H2Link&) = delete;
   H2Link& operator=(const H2Link&) = delete;
 
-  // Reads and feeds until the peer's end (success), the session's end (success) or an error. `first` are
-  // bytes that were read already.
+  // Reads and feeds until the peer's end (success), the session's end (success) or an error.
+  // `first` are bytes that were read already.
   Task<Status> read_loop(Slice first, CancelScope& scope);
   // Writes until the session is finished (success) or an error.
   Task<Status> write_loop(CancelScope& scope);

@@ -13,11 +13,11 @@
 namespace outrigger::http {
 namespace {
 
-// Between the GOAWAY that announces the end and the one that names the last stream: time for requests
-// that are on their way (RFC 9113 6.8).
+// Between the GOAWAY that announces the end and the one that names the last stream: time for
+// requests that are on their way (RFC 9113 6.8).
 constexpr Duration kDrainNotice = 1s;
-// How long the last frames may take to leave, and how long a client may go on sending after them, so that
-// it reads our GOAWAY instead of a reset.
+// How long the last frames may take to leave, and how long a client may go on sending after them,
+// so that it reads our GOAWAY instead of a reset.
 constexpr Duration kFlushTime = 2s;
 constexpr Duration kLingerTime = 1s;
 constexpr std::size_t kLingerBytes = 1024 * 1024;
@@ -81,10 +81,10 @@ class H2Server::Core final : private H2LinkOwner, private Timer {
   H2Link link_;
   CancelScope* exchanges_ = nullptr;  // parent of every exchange's scope
   CancelScope writing_;
-  Signal idle_;                       // the writer, or every task, has ended
+  Signal idle_;  // the writer, or every task, has ended
   std::size_t running_ = 0;
   bool writer_done_ = false;
-  bool served_ = false;               // a request came
+  bool served_ = false;  // a request came
   enum class Drain { kNo, kAnnounced, kFinal } drain_ = Drain::kNo;
   TimePoint started_;
   TimePoint timer_due_;
@@ -116,7 +116,7 @@ class H2Server::Core::Sink final : public ResponseSink {
   Core& server_;
   H2StreamPtr stream_;
   Method method_;
-  bool answered_ = false;   // the answer is complete
+  bool answered_ = false;  // the answer is complete
 };
 
 // The body of a request whose client may wait for leave to send it.
@@ -297,7 +297,8 @@ Task<void> H2Server::Core::exchange(H2StreamPtr stream) {
     const bool waits = equals_ignore_case(head.headers.get(HeaderId::kExpect), "100-continue");
     head.headers.remove(HeaderId::kExpect);
     Body body = tunnel ? Body() : request_body(stream, waits);
-    co_await handler_.serve(Request{std::move(head), std::move(body)}, sink, client_, running.scope);
+    co_await handler_.serve(Request{std::move(head), std::move(body)}, sink, client_,
+                            running.scope);
   }
   // What the client still sends is of no use: it may stop (RFC 9113 8.1).
   H2Session::abandon(*stream);
@@ -366,7 +367,8 @@ void H2Server::Core::check_times() {
   if (!session_.settings_acked() && due(started_ + settings_.head_time)) {
     return session_.terminate(NGHTTP2_SETTINGS_TIMEOUT);
   }
-  // Absolute, so that one byte now and then does not hold a connection (architecture 10, Slowloris).
+  // Absolute, so that one byte now and then does not hold a connection (architecture 10,
+  // Slowloris).
   if (head_since_ && due(*head_since_ + settings_.head_time)) {
     return session_.terminate(NGHTTP2_ENHANCE_YOUR_CALM);
   }
@@ -404,7 +406,11 @@ H2Server::~H2Server() = default;
 Task<void> H2Server::run(Slice initial, CancelScope& connection) {
   return core_->run(std::move(initial), connection);
 }
-void H2Server::drain() { core_->drain(); }
-std::size_t H2Server::live() const noexcept { return core_->live(); }
+void H2Server::drain() {
+  core_->drain();
+}
+std::size_t H2Server::live() const noexcept {
+  return core_->live();
+}
 
 }  // namespace outrigger::http

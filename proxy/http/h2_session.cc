@@ -11,10 +11,10 @@
 namespace outrigger::http {
 namespace {
 
-constexpr std::size_t kInlinePayload = 4096;    // at most this is copied beside its frame head
-constexpr std::size_t kMaxInterim = 8;          // architecture 9, rule 8
+constexpr std::size_t kInlinePayload = 4096;         // at most this is copied beside its frame head
+constexpr std::size_t kMaxInterim = 8;               // architecture 9, rule 8
 constexpr std::size_t kSendBlockBytes = 256 * 1024;  // of a header block we send
-constexpr std::uint32_t kDefaultWindow = 65535;  // RFC 9113 6.9.2
+constexpr std::uint32_t kDefaultWindow = 65535;      // RFC 9113 6.9.2
 
 }  // namespace
 
@@ -105,7 +105,8 @@ bool H2Session::judge(std::string_view abuse) {
 }
 
 std::unexpected<Error> H2Session::broken() const {
-  if (!abuse_found_.empty()) return outrigger::fail(Errc::kOverload, peer_, abuse_found_, complaint_);
+  if (!abuse_found_.empty())
+    return outrigger::fail(Errc::kOverload, peer_, abuse_found_, complaint_);
   return outrigger::fail(Errc::kProtocol, peer_, "http_protocol_error", complaint_);
 }
 
@@ -244,7 +245,8 @@ void H2Session::fail(H2Stream& stream, Error error) {
   if (!stream.failure) {
     const bool cut_short = settings_.role == H2Role::kClient && stream.head_done;
     if (cut_short) error.phase = Phase::kAnswered;
-    if (cut_short && error.reason == "connection_terminated") error.reason = "http_response_incomplete";
+    if (cut_short && error.reason == "connection_terminated")
+      error.reason = "http_response_incomplete";
     stream.failure = std::move(error);
   }
   mark_ready(stream);
@@ -257,7 +259,8 @@ void H2Session::cancel(H2Stream& stream, Error error) {
 
 Error H2Session::reset_error(const H2Stream& stream, std::uint32_t code) const {
   const bool server = settings_.role == H2Role::kServer;
-  Error error{Errc::kReset, server ? Origin::kClient : Origin::kUpstream, Phase::kNoConnection, {}, {}};
+  Error error{
+      Errc::kReset, server ? Origin::kClient : Origin::kUpstream, Phase::kNoConnection, {}, {}};
   if (server) {
     error.reason = "client_gone";
   } else if (code == NGHTTP2_REFUSED_STREAM) {
@@ -332,7 +335,8 @@ void H2Session::on_trailers(H2Stream& stream) {
   }
 }
 
-Result<H2StreamPtr> H2Session::request(const RequestHead& head, std::string_view scheme, Body body) {
+Result<H2StreamPtr> H2Session::request(const RequestHead& head, std::string_view scheme,
+                                       Body body) {
   if (Status status = request_fields(head, scheme, fields_); !status) {
     return std::unexpected(std::move(status).error());
   }
@@ -343,7 +347,7 @@ Result<H2StreamPtr> H2Session::request(const RequestHead& head, std::string_view
                              body == Body::kFollows ? &provider : nullptr, stream.get());
   if (id < 0) {
     return outrigger::fail(Errc::kOverload, Origin::kUpstream, "connection_limit_reached",
-                       nghttp2_strerror(id));
+                           nghttp2_strerror(id));
   }
   stream->session = this;
   stream->id = id;
@@ -375,7 +379,8 @@ Status H2Session::respond(H2Stream& stream, const ResponseHead& head, Body body)
   stream.out_ended = body == Body::kNone;
   changed();
   if (rv == 0) return {};
-  return outrigger::fail(Errc::kInternal, Origin::kProxy, "proxy_internal_error", nghttp2_strerror(rv));
+  return outrigger::fail(Errc::kInternal, Origin::kProxy, "proxy_internal_error",
+                         nghttp2_strerror(rv));
 }
 
 void H2Session::send(H2Stream& stream, Slice payload) {
@@ -440,8 +445,8 @@ void H2Session::announce_shutdown() {
 
 void H2Session::refuse_new_streams() {
   nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE,
-                        nghttp2_session_get_last_proc_stream_id(session_), NGHTTP2_NO_ERROR, nullptr,
-                        0);
+                        nghttp2_session_get_last_proc_stream_id(session_), NGHTTP2_NO_ERROR,
+                        nullptr, 0);
   changed();
 }
 
@@ -472,9 +477,8 @@ bool H2Session::closing() const noexcept {
 }
 
 bool H2Session::can_request() const noexcept {
-  return !closing() &&
-         streams_.size() < nghttp2_session_get_remote_settings(
-                               session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+  return !closing() && streams_.size() < nghttp2_session_get_remote_settings(
+                                             session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
 }
 
 bool H2Session::connect_protocol() const noexcept {

@@ -1,6 +1,7 @@
 // One HTTP/2 connection without I/O, of either role: bytes in, stream state and bytes out. Wraps an
-// nghttp2_session; its callbacks only record, so no coroutine ever runs inside nghttp2. Received bytes earn
-// flow-control credit when they are consumed, not before. Owned by its connection; one worker thread.
+// nghttp2_session; its callbacks only record, so no coroutine ever runs inside nghttp2. Received
+// bytes earn flow-control credit when they are consumed, not before. Owned by its connection; one
+// worker thread.
 #pragma once
 
 #include <nghttp2/nghttp2.h>
@@ -24,8 +25,8 @@ enum class H2Role : std::uint8_t { kServer, kClient };
 
 struct H2SessionSettings {
   H2Role role = H2Role::kServer;
-  std::uint32_t streams = 100;                       // server: that the client may have open
-  std::int32_t stream_window = 256 * 1024;           // most that one unread stream holds
+  std::uint32_t streams = 100;                        // server: that the client may have open
+  std::int32_t stream_window = 256 * 1024;            // most that one unread stream holds
   std::int32_t connection_window = 16 * 1024 * 1024;  // most that all unread streams hold together
   HeadLimits head;
   H2AbuseLimits abuse;
@@ -34,7 +35,8 @@ struct H2SessionSettings {
 // True for a reset that answers what the peer did on the stream, not a wish of ours.
 bool h2_provoked(std::uint32_t code) noexcept;
 
-// Bytes for the wire: frame heads and small payloads side by side in `bytes`, larger payloads as slices.
+// Bytes for the wire: frame heads and small payloads side by side in `bytes`, larger payloads as
+// slices.
 class H2Output {
  public:
   void clear() noexcept;
@@ -56,7 +58,8 @@ class H2Output {
   std::vector<std::string_view> views_;
 };
 
-// Told that a session has frames to send or streams whose waiters are to be woken. Must only take note.
+// Told that a session has frames to send or streams whose waiters are to be woken. Must only take
+// note.
 class H2SessionObserver {
  public:
   virtual void on_change() = 0;
@@ -75,8 +78,8 @@ class H2Session {
 
   void observe(H2SessionObserver* observer) noexcept { observer_ = observer; }
 
-  // Takes received bytes, all of them. An error ends the connection: gather() once more, write that (a
-  // GOAWAY says why), then close.
+  // Takes received bytes, all of them. An error ends the connection: gather() once more, write that
+  // (a GOAWAY says why), then close.
   Status feed(const Slice& bytes, TimePoint now);
   // Appends frames that may be sent now, about `limit` bytes of them.
   Status gather(H2Output& output, std::size_t limit, TimePoint now);
@@ -86,8 +89,8 @@ class H2Session {
   // Nothing more will be read or written: close.
   [[nodiscard]] bool finished() const noexcept;
 
-  // Streams whose state changed since they were last taken out of here; the owner empties it and wakes
-  // their waiters. A server's new streams are among them, marked `opened`.
+  // Streams whose state changed since they were last taken out of here; the owner empties it and
+  // wakes their waiters. A server's new streams are among them, marked `opened`.
   [[nodiscard]] std::vector<H2StreamPtr>& ready() noexcept { return ready_; }
   void mark_ready(H2Stream& stream);
   // Copies what still waits in queues out of large blocks. Call when a turn is over.
@@ -179,9 +182,9 @@ class H2Session {
   std::vector<H2StreamPtr> dirty_;
   std::vector<H2StreamPtr> sent_;
   TimePoint now_;
-  const Slice* feeding_ = nullptr;   // the block that received views point into
+  const Slice* feeding_ = nullptr;  // the block that received views point into
   H2Output* gathering_ = nullptr;
-  std::size_t limit_ = 0;            // of the gather() under way
+  std::size_t limit_ = 0;  // of the gather() under way
   std::string complaint_;
   std::string_view abuse_found_;
   std::uint32_t pings_ = 0;

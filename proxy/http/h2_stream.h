@@ -1,6 +1,7 @@
-// One HTTP/2 stream as its connection and its consumer share it: what was received and waits to be read,
-// what waits to be sent, and how it ended. Outlives the connection while a body or a task holds it; then
-// `session` is null. One worker thread. The session writes it; bodies, sinks and exchanges read it.
+// One HTTP/2 stream as its connection and its consumer share it: what was received and waits to be
+// read, what waits to be sent, and how it ended. Outlives the connection while a body or a task
+// holds it; then `session` is null. One worker thread. The session writes it; bodies, sinks and
+// exchanges read it.
 #pragma once
 
 #include <cstddef>
@@ -43,35 +44,36 @@ struct H2Stream {
 
   H2Session* session = nullptr;  // null: closed, nothing can be sent or received any more
   std::int32_t id = 0;
-  std::size_t index = 0;         // in the session's table
+  std::size_t index = 0;          // in the session's table
   Origin peer = Origin::kClient;  // who gets the blame
   TimePoint opened_at;
 
   // ---- received ----
-  RequestHead request;                // server: valid once the stream is announced
-  std::optional<Refusal> refusal;     // server: the head is to be refused; client: the answer is unusable
+  RequestHead request;  // server: valid once the stream is announced
+  std::optional<Refusal>
+      refusal;  // server: the head is to be refused; client: the answer is unusable
   std::vector<ResponseHead> interims;  // client: in order, before the final head
-  ResponseHead response;              // client: the final head, once head_done
+  ResponseHead response;               // client: the final head, once head_done
   SliceQueue in;
   std::unique_ptr<Headers> trailers;
-  std::uint8_t interim_heads = 0;     // client: how many came
-  bool head_done = false;             // the (final) head was received
-  bool in_ended = false;              // END_STREAM was received
-  bool discard = false;               // nobody will read `in`: credit what comes and drop it
+  std::uint8_t interim_heads = 0;  // client: how many came
+  bool head_done = false;          // the (final) head was received
+  bool in_ended = false;           // END_STREAM was received
+  bool discard = false;            // nobody will read `in`: credit what comes and drop it
   bool reset_by_peer = false;
-  bool reset_by_us = false;           // on purpose, not for an error of the peer
-  std::optional<Error> failure;       // the stream broke; what is in `in` may be read first
+  bool reset_by_us = false;      // on purpose, not for an error of the peer
+  std::optional<Error> failure;  // the stream broke; what is in `in` may be read first
 
   // ---- to be sent ----
   SliceQueue out;
   std::unique_ptr<Headers> out_trailers;
-  bool out_ended = false;        // END_STREAM goes with the last of `out` (or with the trailers)
-  bool answering = false;        // server: the final head was submitted
-  bool head_framed = false;      // our HEADERS (the final ones) are in the output
-  bool end_framed = false;       // our END_STREAM is in the output
-  bool head_sent = false;        // ... and both were handed to the kernel
+  bool out_ended = false;    // END_STREAM goes with the last of `out` (or with the trailers)
+  bool answering = false;    // server: the final head was submitted
+  bool head_framed = false;  // our HEADERS (the final ones) are in the output
+  bool end_framed = false;   // our END_STREAM is in the output
+  bool head_sent = false;    // ... and both were handed to the kernel
   bool end_sent = false;
-  std::uint64_t out_bytes = 0;   // DATA bytes framed so far: progress for the stall timer
+  std::uint64_t out_bytes = 0;  // DATA bytes framed so far: progress for the stall timer
   TimePoint head_sent_at;
   std::uint64_t written_before = 0;  // bytes the connection had written when our HEADERS left
 
@@ -87,7 +89,8 @@ struct H2Stream {
   std::uint32_t owners = 0;      // H2StreamPtrs
 };
 
-// Shared ownership on one thread: its count is not atomic, for it changes dozens of times an exchange.
+// Shared ownership on one thread: its count is not atomic, for it changes dozens of times an
+// exchange.
 class H2StreamPtr {
  public:
   H2StreamPtr() = default;
@@ -112,8 +115,8 @@ class H2StreamPtr {
   H2Stream* stream_ = nullptr;
 };
 
-// Merges small slices, and copies those that keep a much larger block alive, so that a waiting queue costs
-// at most a few times its bytes (architecture 10).
+// Merges small slices, and copies those that keep a much larger block alive, so that a waiting
+// queue costs at most a few times its bytes (architecture 10).
 void compact(SliceQueue& queue);
 
 }  // namespace outrigger::http

@@ -151,19 +151,69 @@ bool equals_ignore_case(std::string_view a, std::string_view b) noexcept {
                                             [](char x, char y) { return lower(x) == lower(y); });
 }
 
-Headers::Headers(const Headers& other) {
-  *this = other;
+// Stores of this thread that are free, with the capacity they have grown to.
+class Headers::Pool {
+ public:
+  ~Pool() {
+    while (free_ != nullptr) delete std::exchange(free_, free_->next);
+  }
+  Store* take() {
+    if (free_ == nullptr) return new Store;
+    --count_;
+    return std::exchange(free_, free_->next);
+  }
+  void give(Store* store) noexcept {
+    if (!kPooled || count_ == kMost || store->fields.capacity() > kMostFields) {
+      delete store;
+      return;
+    }
+    store->clear();
+    store->next = std::exchange(free_, store);
+    ++count_;
+  }
+
+ private:
+  static constexpr std::size_t kMost = 1024;
+  static constexpr std::size_t kMostFields = 128;
+#if defined(__has_feature)
+  static constexpr bool kPooled = !__has_feature(address_sanitizer);
+#else
+  static constexpr bool kPooled = true;
+#endif
+  Store* free_ = nullptr;
+  std::size_t count_ = 0;
+};
+
+thread_local Headers::Pool Headers::pool_;
+
+Headers::Store* Headers::take() { return pool_.take(); }
+
+void Headers::give(Store* store) noexcept { pool_.give(store); }
+
+void Headers::Store::clear() noexcept {
+  fields.clear();
+  arena.clear();
+  arena_used = 0;
+  kept = {};
 }
+
+void Headers::Store::add_chunk(std::size_t least) {
+  Block* block = Block::make(std::max(least, arena.empty() ? kFirstChunk : kNextChunk));
+  arena.emplace_back(block, block->data(), block->capacity());
+  arena_used = 0;
+}
+
+Headers::Headers(const Headers& other) { *this = other; }
 
 Headers& Headers::operator=(const Headers& other) {
   if (this == &other) return *this;
   clear();
   std::size_t text = 0;
   for (const Field& field : other) text += field.name.size() + field.value.size();
-  if (text != 0) add_chunk(text);
-  fields_.reserve(other.size());
+  if (text != 0) store().add_chunk(text);
+  reserve(other.size());
   for (const Field& field : other) {
-    fields_.push_back({intern(field.name), intern(field.value), field.id});
+    add_view(field.id, intern(field.name), intern(field.value), field.grammar);
   }
   return *this;
 }
@@ -171,29 +221,33 @@ Headers& Headers::operator=(const Headers& other) {
 void Headers::add(std::string_view name, std::string_view value) {
   const HeaderId id = header_id(name);
   const std::string_view kept_name = intern(name);
-  fields_.push_back({kept_name, intern(value), id});
+  add_view(id, kept_name, intern(value));
 }
 
 void Headers::set(std::string_view name, std::string_view value) {
   const HeaderId id = header_id(name);
   const auto same = [&](const Field& field) { return is_named(field, id, name); };
-  const auto first = std::ranges::find_if(fields_, same);
-  if (first == fields_.end()) return add(name, value);
+  std::vector<Field>& all = fields();
+  const auto first = std::ranges::find_if(all, same);
+  if (first == all.end()) return add(name, value);
   first->value = intern(value);
-  fields_.erase(std::remove_if(first + 1, fields_.end(), same), fields_.end());
+  first->grammar = Grammar::kUnchecked;
+  all.erase(std::remove_if(first + 1, all.end(), same), all.end());
 }
 
 void Headers::remove(HeaderId id) noexcept {
-  std::erase_if(fields_, [id](const Field& field) { return field.id == id; });
+  if (store_ == nullptr) return;
+  std::erase_if(store_->fields, [id](const Field& field) { return field.id == id; });
 }
 
 void Headers::remove(std::string_view name) noexcept {
+  if (store_ == nullptr) return;
   const HeaderId id = header_id(name);
-  std::erase_if(fields_, [&](const Field& field) { return is_named(field, id, name); });
+  std::erase_if(store_->fields, [&](const Field& field) { return is_named(field, id, name); });
 }
 
 const Field* Headers::find(HeaderId id) const noexcept {
-  for (const Field& field : fields_) {
+  for (const Field& field : *this) {
     if (field.id == id) return &field;
   }
   return nullptr;
@@ -201,38 +255,32 @@ const Field* Headers::find(HeaderId id) const noexcept {
 
 const Field* Headers::find(std::string_view name) const noexcept {
   const HeaderId id = header_id(name);
-  for (const Field& field : fields_) {
+  for (const Field& field : *this) {
     if (is_named(field, id, name)) return &field;
   }
   return nullptr;
 }
 
 std::size_t Headers::count(HeaderId id) const noexcept {
-  return static_cast<std::size_t>(std::ranges::count(fields_, id, &Field::id));
+  return static_cast<std::size_t>(std::ranges::count(begin(), end(), id, &Field::id));
 }
 
 void Headers::clear() noexcept {
-  fields_.clear();
-  arena_.clear();
-  arena_used_ = 0;
-  kept_ = {};
+  if (store_ != nullptr) store_->clear();
 }
 
 std::string_view Headers::intern(std::string_view text, std::string_view second) {
   const std::size_t size = text.size() + second.size();
   if (size == 0) return {};
-  if (arena_.empty() || arena_.back().size() - arena_used_ < size) add_chunk(size);
-  char* at = arena_.back().block()->data() + arena_used_;
+  Store& at_hand = store();
+  if (at_hand.arena.empty() || at_hand.arena.back().size() - at_hand.arena_used < size) {
+    at_hand.add_chunk(size);
+  }
+  char* at = at_hand.arena.back().block()->data() + at_hand.arena_used;
   text.copy(at, text.size());
   second.copy(at + text.size(), second.size());
-  arena_used_ += size;
+  at_hand.arena_used += size;
   return {at, size};
-}
-
-void Headers::add_chunk(std::size_t least) {
-  Block* block = Block::make(std::max(least, arena_.empty() ? kFirstChunk : kNextChunk));
-  arena_.emplace_back(block, block->data(), block->capacity());
-  arena_used_ = 0;
 }
 
 }  // namespace outrigger::http

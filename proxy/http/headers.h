@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "proxy/base/bytes.h"
@@ -60,23 +61,36 @@ HeaderId header_id(std::string_view name) noexcept;
 bool is_own_header(std::string_view name) noexcept;
 bool equals_ignore_case(std::string_view a, std::string_view b) noexcept;
 
+// Whether a parser of ours has held a field against the grammar: the serialiser need not do it again.
+enum class Grammar : std::uint8_t { kUnchecked, kChecked };
+
 struct Field {
   std::string_view name;   // as received; lower case on h2
   std::string_view value;  // trimmed
   HeaderId id = HeaderId::kOther;
+  Grammar grammar = Grammar::kUnchecked;
 };
 
+// One pointer wide, because a list moves through every layer of the proxy; what it points to is pooled with
+// its capacity, so that a list in use allocates nothing.
 class Headers {
  public:
   Headers() = default;
-  Headers(Headers&&) noexcept = default;
-  Headers& operator=(Headers&&) noexcept = default;
+  Headers(Headers&& other) noexcept : store_(std::exchange(other.store_, nullptr)) {}
+  Headers& operator=(Headers&& other) noexcept {
+    std::swap(store_, other.store_);
+    return *this;
+  }
   Headers(const Headers& other);  // deep: text is copied
   Headers& operator=(const Headers& other);
+  ~Headers() {
+    if (store_ != nullptr) give(store_);
+  }
 
   // Takes a field whose text outlives the list (a literal, or bytes kept by `keep`).
-  void add_view(HeaderId id, std::string_view name, std::string_view value) {
-    fields_.push_back({name, value, id});
+  void add_view(HeaderId id, std::string_view name, std::string_view value,
+                Grammar grammar = Grammar::kUnchecked) {
+    store().fields.push_back({name, value, id, grammar});
   }
   // Copies both into the arena.
   void add(std::string_view name, std::string_view value);
@@ -94,26 +108,43 @@ class Headers {
   }
   [[nodiscard]] std::size_t count(HeaderId id) const noexcept;
 
-  [[nodiscard]] std::size_t size() const noexcept { return fields_.size(); }
-  [[nodiscard]] bool empty() const noexcept { return fields_.empty(); }
-  [[nodiscard]] auto begin() const noexcept { return fields_.begin(); }
-  [[nodiscard]] auto end() const noexcept { return fields_.end(); }
-  [[nodiscard]] std::vector<Field>& fields() noexcept { return fields_; }
-  void reserve(std::size_t n) { fields_.reserve(n); }
+  [[nodiscard]] std::size_t size() const noexcept {
+    return store_ == nullptr ? 0 : store_->fields.size();
+  }
+  [[nodiscard]] bool empty() const noexcept { return size() == 0; }
+  [[nodiscard]] const Field* begin() const noexcept {
+    return store_ == nullptr ? nullptr : store_->fields.data();
+  }
+  [[nodiscard]] const Field* end() const noexcept { return begin() + size(); }
+  [[nodiscard]] std::vector<Field>& fields() { return store().fields; }
+  void reserve(std::size_t n) { store().fields.reserve(n); }
   void clear() noexcept;
 
   // Keeps the bytes that the views point into alive as long as the list.
-  void keep(Slice bytes) { kept_ = std::move(bytes); }
+  void keep(Slice bytes) { store().kept = std::move(bytes); }
   // Copies text into the arena and returns the stable copy; two texts become one.
   std::string_view intern(std::string_view text, std::string_view second = {});
 
  private:
-  void add_chunk(std::size_t least);
+  struct Store {
+    std::vector<Field> fields;
+    Slice kept;
+    std::vector<Slice> arena;    // chunks; the last one has room
+    std::size_t arena_used = 0;  // of the last chunk
+    Store* next = nullptr;       // in the pool
+    void clear() noexcept;
+    void add_chunk(std::size_t least);
+  };
+  class Pool;
+  static Store* take();
+  static void give(Store* store) noexcept;
+  static thread_local Pool pool_;
+  Store& store() {
+    if (store_ == nullptr) store_ = take();
+    return *store_;
+  }
 
-  std::vector<Field> fields_;
-  Slice kept_;
-  std::vector<Slice> arena_;    // chunks; the last one has room
-  std::size_t arena_used_ = 0;  // of the last chunk
+  Store* store_ = nullptr;  // null: empty
 };
 
 }  // namespace outrigger::http

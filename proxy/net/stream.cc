@@ -288,6 +288,12 @@ Status Stream::send(std::span<std::string_view> pieces) {
   return {};
 }
 
+Result<bool> Stream::try_write(std::span<std::string_view> pieces) {
+  if (tls_ != nullptr || !writable_) return false;
+  if (Status status = send(pieces); !status) return std::unexpected(std::move(status).error());
+  return all_empty(pieces);
+}
+
 Task<Status> Stream::write(std::span<std::string_view> pieces, CancelScope& scope,
                            std::optional<Duration> timeout) {
   if (scope.why()) co_return std::unexpected(scope.why()->error());

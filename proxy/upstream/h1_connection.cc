@@ -138,10 +138,12 @@ Task<Status> H1Connection::send(http::Request& request, CancelScope& scope) {
     pump_.spawn(pump(request, framing));
     co_return Status{};
   }
-  http::Written written =
-      co_await http::write_message(*stream_, out_.view(), framing, request.body, scope, write_stall_);
-  if (written.status) request_sent();
-  co_return std::move(written.status);
+  auto whole = http::whole_message(out_.view(), framing, request.body);
+  if (!http::write_at_once(*stream_, *whole)) {
+    co_await http::write_rest(*stream_, *whole, scope, write_stall_);
+  }
+  if (whole->written.status) request_sent();
+  co_return std::move(whole->written.status);
 }
 
 Task<void> H1Connection::pump(http::Request& request, BodyFraming framing) {

@@ -41,7 +41,8 @@ std::string websocket_accept(std::string_view key) {
   return {reinterpret_cast<const char*>(encoded.data()), static_cast<std::size_t>(n)};
 }
 
-// Sends a request body that is not in memory, beside whatever awaits the response. Destroying it stops it.
+// Sends a request body that is not in memory, beside whatever awaits the response. Destroying it
+// stops it.
 class Pump {
  public:
   Pump(Dispatcher& loop, H2StreamPtr stream, http::Body& body, Duration stall) : tasks_(loop) {
@@ -106,7 +107,7 @@ class H2Connection::Core final : public std::enable_shared_from_this<Core>,
   Task<void> read();
   Task<void> write();
   void died(const Status& status);
-  void tell(std::function<void()> Core::*callback);
+  void tell(std::function<void()> Core::* callback);
   Task<Status> peer_settings(CancelScope& scope);
   Status begin(Call& call, http::Request& request);
   static Task<Result<http::ResponseHead>> await_head(Call& call, CancelScope& scope);
@@ -197,7 +198,7 @@ void H2Connection::Core::died(const Status& status) {
 }
 
 // From the loop: the owner may destroy us, and tasks of ours may be on the stack.
-void H2Connection::Core::tell(std::function<void()> Core::*callback) {
+void H2Connection::Core::tell(std::function<void()> Core::* callback) {
   link_.loop().defer([weak = weak_from_this(), callback] {
     const std::shared_ptr<Core> core = weak.lock();
     if (core == nullptr || !((*core).*callback)) return;
@@ -211,7 +212,8 @@ void H2Connection::Core::shut() {
   on_room_ = {};
   dead_ = true;
   disarm();
-  session_.abort(Error{Errc::kCancelled, Origin::kProxy, Phase::kNoConnection, "connection_closed", {}});
+  session_.abort(
+      Error{Errc::kCancelled, Origin::kProxy, Phase::kNoConnection, "connection_closed", {}});
   scope_.cancel({Errc::kCancelled, Origin::kProxy, "connection_finished"});
   // The turn that abort() asked for wakes whoever reads from here: it comes before this.
   link_.schedule();
@@ -263,7 +265,8 @@ void H2Connection::Core::on_fire() {
 // ---- exchanges ----
 
 Task<Result<http::Response>> H2Connection::Core::exchange(std::shared_ptr<Core> core,
-                                                          http::Request& request, CancelScope& scope,
+                                                          http::Request& request,
+                                                          CancelScope& scope,
                                                           RequestProgress* progress) {
   Call call(progress);
   if (!request.head.protocol.empty()) CO_TRY(co_await core->peer_settings(scope));
@@ -317,7 +320,8 @@ Status H2Connection::Core::begin(Call& call, http::Request& request) {
     session_.send(*call.stream, *whole);
     session_.end(*call.stream);
   } else {
-    call.pump = std::make_unique<Pump>(link_.loop(), call.stream, request.body, settings_.write_stall);
+    call.pump =
+        std::make_unique<Pump>(link_.loop(), call.stream, request.body, settings_.write_stall);
   }
   return {};
 }
@@ -359,9 +363,9 @@ Result<http::Response> H2Connection::Core::respond(Call& call, http::ResponseHea
     if (!stream.in.empty()) response.body = http::Body(H2Session::take(stream));
     let_go(stream);
   } else {
-    response.body = http::Body(
-        std::make_unique<ResponseBody>(link_.loop(), call.stream, std::move(call.pump)),
-        http::h2_content_length(response.head.headers));
+    response.body =
+        http::Body(std::make_unique<ResponseBody>(link_.loop(), call.stream, std::move(call.pump)),
+                   http::h2_content_length(response.head.headers));
   }
   return response;
 }
@@ -390,16 +394,30 @@ H2Connection::H2Connection(std::unique_ptr<Stream> stream, const H2ConnectionSet
     : core_(std::make_shared<Core>(std::move(stream), settings, std::move(on_closed))) {
   core_->start();
 }
-H2Connection::~H2Connection() { core_->shut(); }
-bool H2Connection::can_take() const noexcept { return core_->can_take(); }
-bool H2Connection::closing() const noexcept { return core_->closing(); }
-std::size_t H2Connection::live() const noexcept { return core_->live(); }
-TimePoint H2Connection::idle_since() const noexcept { return core_->idle_since(); }
+H2Connection::~H2Connection() {
+  core_->shut();
+}
+bool H2Connection::can_take() const noexcept {
+  return core_->can_take();
+}
+bool H2Connection::closing() const noexcept {
+  return core_->closing();
+}
+std::size_t H2Connection::live() const noexcept {
+  return core_->live();
+}
+TimePoint H2Connection::idle_since() const noexcept {
+  return core_->idle_since();
+}
 Task<Result<http::Response>> H2Connection::exchange(http::Request& request, CancelScope& scope,
                                                     RequestProgress* progress) {
   return Core::exchange(core_, request, scope, progress);
 }
-void H2Connection::drain() { core_->drain(); }
-void H2Connection::on_room(std::function<void()> callback) { core_->on_room(std::move(callback)); }
+void H2Connection::drain() {
+  core_->drain();
+}
+void H2Connection::on_room(std::function<void()> callback) {
+  core_->on_room(std::move(callback));
+}
 
 }  // namespace outrigger::upstream

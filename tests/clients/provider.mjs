@@ -99,7 +99,8 @@ export class Provider {
       if (modelName === 'gated' && index > 0) await this.#passGate();
       if (modelName === 'dies' && index > 1) return response.destroy();
       const text = typeof data === 'string' ? data : JSON.stringify(data);
-      response.write(`${name === '' ? '' : `event: ${name}\n`}data: ${text}\n\n`);
+      const event = `${name === '' ? '' : `event: ${name}\n`}data: ${text}\n\n`;
+      await new Promise((resolve) => { response.write(event, resolve); });
     }
     response.end();
   }

@@ -1,5 +1,5 @@
-// The HTTP/2 session, of both roles, on any bytes in any pieces: it must neither crash nor leak, hold no
-// more than its windows, and never announce a request that the rules forbid.
+// The HTTP/2 session, of both roles, on any bytes in any pieces: it must neither crash nor leak,
+// hold no more than its windows, and never announce a request that the rules forbid.
 #include <cstdint>
 #include <string_view>
 #include <utility>
@@ -17,7 +17,8 @@ constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 void check_request(const RequestHead& head) {
   require(!head.method_text.empty(), "a method");
   require(split_authority(head.authority).has_value(), "a valid authority");
-  require(head.form != TargetForm::kOrigin || head.target.starts_with('/'), "an origin-form target");
+  require(head.form != TargetForm::kOrigin || head.target.starts_with('/'),
+          "an origin-form target");
   for (const Field& field : head.headers) {
     require(is_token(field.name) && is_field_value(field.value), "valid fields");
     require(field.id != HeaderId::kTransferEncoding && field.id != HeaderId::kConnection,
@@ -74,7 +75,8 @@ void run(std::string_view input) {
   head.authority = "a.test";
   head.target = "/";
   for (int i = 0; settings.role == H2Role::kClient && i < 3; ++i) {
-    (void)session.request(head, "https", i == 2 ? H2Session::Body::kFollows : H2Session::Body::kNone);
+    (void)session.request(head, "https",
+                          i == 2 ? H2Session::Body::kFollows : H2Session::Body::kNone);
   }
   drain(session, now);
   while (!input.empty() && !session.finished()) {

@@ -1,5 +1,5 @@
-// SIGTERM: readiness fails first, what runs may finish, then the process ends with 0. A second one ends
-// it at once.
+// SIGTERM: readiness fails first, what runs may finish, then the process ends with 0. A second one
+// ends it at once.
 #include <gtest/gtest.h>
 
 #include "tests/integration/parties.h"

@@ -46,8 +46,9 @@ TEST(Endpoints, ARefusingOneIsPassedOver) {
   const std::string dead = fmt::format("http://127.0.0.1:{}", free_port());
   TestProxy proxy(ProxyConfig().workers(1).upstream(
       "up", "",
-      fmt::format("endpoints: [\"{}\", \"{}\"], health: {{passive: {{connect_failures: 2, eject: 30s}}}}",
-                  dead, alive.url())));
+      fmt::format(
+          "endpoints: [\"{}\", \"{}\"], health: {{passive: {{connect_failures: 2, eject: 30s}}}}",
+          dead, alive.url())));
   Client client(proxy.port());
   int failed = 0;
   for (int i = 0; i < 40; ++i) failed += client.fetch(post("/up/p", "{}")).status == 200 ? 0 : 1;
@@ -139,7 +140,7 @@ TEST(Pools, AClientThatLeavesTheQueueIsForgotten) {
   TestProxy proxy(ProxyConfig().workers(1).upstream("up", upstream, "pool: {connections: 1}"));
   Client first(proxy.port());
   const auto call = first.begin(get("/up/p"));
-  const Held served = upstream.accept();
+  Held served = upstream.accept();
   {
     Client leaver(proxy.port());
     leaver.begin(get("/up/never"));
@@ -149,6 +150,7 @@ TEST(Pools, AClientThatLeavesTheQueueIsForgotten) {
   EXPECT_TRUE(eventually(
       [&] { return proxy.metric_sum("outrigger_upstream_queued", "upstream=\"up\"") == 0; }));
   served->reply(response(200, "p"));
+  served.release();
   EXPECT_EQ(call->read_all().body, "p");
   EXPECT_EQ(proxy.fetch(get("/up/q")).body, "q");
 }

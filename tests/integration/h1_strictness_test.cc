@@ -1,5 +1,5 @@
-// Ambiguous and broken HTTP/1 messages (architecture 8 and 9): the right status, a closed connection, and
-// an upstream that saw nothing.
+// Ambiguous and broken HTTP/1 messages (architecture 8 and 9): the right status, a closed
+// connection, and an upstream that saw nothing.
 #include <gtest/gtest.h>
 
 #include "tests/integration/parties.h"
@@ -20,7 +20,9 @@ std::string with(const std::string& lines, const std::string& body = {},
   return method + " /up/p HTTP/1.1\r\nHost: h\r\n" + lines + "\r\n" + body;
 }
 
-std::string chunked(const std::string& body) { return with("Transfer-Encoding: chunked\r\n", body); }
+std::string chunked(const std::string& body) {
+  return with("Transfer-Encoding: chunked\r\n", body);
+}
 
 std::string line(const std::string& request_line) {
   return request_line + "\r\nHost: h\r\n\r\n";
@@ -29,10 +31,10 @@ std::string line(const std::string& request_line) {
 const std::vector<Row>& framing_rows() {
   static const std::string smuggled = "GET /up/smuggled HTTP/1.1\r\nHost: h\r\n\r\n";
   static const std::vector<Row> rows{
-      {"ClTe", with("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n" + smuggled), 400,
-       "RFC 9112 6.3"},
-      {"TeCl", with("Transfer-Encoding: chunked\r\nContent-Length: 4\r\n", "0\r\n\r\n" + smuggled), 400,
-       "RFC 9112 6.3"},
+      {"ClTe", with("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n" + smuggled),
+       400, "RFC 9112 6.3"},
+      {"TeCl", with("Transfer-Encoding: chunked\r\nContent-Length: 4\r\n", "0\r\n\r\n" + smuggled),
+       400, "RFC 9112 6.3"},
       {"DuplicateEqualCl", with("Content-Length: 5\r\nContent-Length: 5\r\n", "12345"), 400,
        "architecture 8"},
       {"DuplicateDifferentCl", with("Content-Length: 5\r\nContent-Length: 6\r\n", "12345"), 400,
@@ -42,16 +44,25 @@ const std::vector<Row>& framing_rows() {
       {"NegativeCl", with("Content-Length: -1\r\n", "12345"), 400, "RFC 9110 8.6"},
       {"HexCl", with("Content-Length: 0x5\r\n", "12345"), 400, "RFC 9110 8.6"},
       {"UnderscoredCl", with("Content-Length: 0_5\r\n", "12345"), 400, "RFC 9110 8.6"},
-      {"HugeCl", with("Content-Length: 18446744073709551621\r\n", "12345"), 400, "architecture 9.2"},
+      {"HugeCl", with("Content-Length: 18446744073709551621\r\n", "12345"), 400,
+       "architecture 9.2"},
       {"EmptyCl", with("Content-Length: \r\n", "12345"), 400, "RFC 9110 8.6"},
       {"TeIdentity", with("Transfer-Encoding: identity\r\n"), 501, "architecture 8"},
-      {"TeGzipChunked", with("Transfer-Encoding: gzip, chunked\r\n", "0\r\n\r\n"), 501, "architecture 8"},
-      {"TeTwoLines", with("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n"), 400,
+      {"TeGzipChunked", with("Transfer-Encoding: gzip, chunked\r\n", "0\r\n\r\n"), 501,
        "architecture 8"},
-      {"TeVerticalTab", with("Transfer-Encoding: \x0b" "chunked\r\n", "0\r\n\r\n"), 400, "architecture 8"},
-      {"TeSpaceBeforeColon", with("Transfer-Encoding : chunked\r\n", "0\r\n\r\n"), 400, "RFC 9112 5.1"},
+      {"TeTwoLines",
+       with("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n"), 400,
+       "architecture 8"},
+      {"TeVerticalTab",
+       with("Transfer-Encoding: \x0b"
+            "chunked\r\n",
+            "0\r\n\r\n"),
+       400, "architecture 8"},
+      {"TeSpaceBeforeColon", with("Transfer-Encoding : chunked\r\n", "0\r\n\r\n"), 400,
+       "RFC 9112 5.1"},
       {"TeFolded", with("Transfer-Encoding:\r\n chunked\r\n", "0\r\n\r\n"), 400, "RFC 9112 5.2"},
-      {"TeOnHttp10", "POST /up/p HTTP/1.0\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400,
+      {"TeOnHttp10",
+       "POST /up/p HTTP/1.0\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400,
        "RFC 9112 6.1"},
       {"ClSpaceBeforeColon", with("Content-Length : 5\r\n", "12345"), 400, "RFC 9112 5.1"},
       {"UnderscoreInAGuardedName", with("Content_Length: 5\r\n"), 400, "architecture 9.5"},
@@ -67,7 +78,11 @@ const std::vector<Row>& grammar_rows() {
       {"BareLf", "GET /up/p HTTP/1.1\nHost: h\n\n", 400, "architecture 9.1"},
       {"BareLfInFields", with("X-A: 1\nX-B: 2\r\n"), 400, "architecture 9.1"},
       {"BareCrInValue", with("X-A: 1\r2\r\n"), 400, "RFC 9110 5.5"},
-      {"NulInValue", with(std::string("X-A: 1\0" "2\r\n", 9)), 400, "RFC 9110 5.5"},
+      {"NulInValue",
+       with(std::string("X-A: 1\0"
+                        "2\r\n",
+                        9)),
+       400, "RFC 9110 5.5"},
       {"ControlInValue", with("X-A: \x01\r\n"), 400, "RFC 9110 5.5"},
       {"ParenthesesInName", with("X(A): 1\r\n"), 400, "RFC 9110 5.1"},
       {"EmptyName", with(": 1\r\n"), 400, "RFC 9110 5.1"},
@@ -86,12 +101,14 @@ const std::vector<Row>& grammar_rows() {
       {"NoHost", "GET /up/p HTTP/1.1\r\n\r\n", 400, "RFC 9112 3.2"},
       {"TwoHosts", "GET /up/p HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400, "RFC 9112 3.2"},
       {"TwoEqualHosts", "GET /up/p HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400, "RFC 9112 3.2"},
-      {"HostWithPath", "GET /up/p HTTP/1.1\r\nHost: a.test/evil @b\r\n\r\n", 400, "architecture 9.5"},
+      {"HostWithPath", "GET /up/p HTTP/1.1\r\nHost: a.test/evil @b\r\n\r\n", 400,
+       "architecture 9.5"},
       {"HostWithUserInfo", "GET /up/p HTTP/1.1\r\nHost: u@a.test\r\n\r\n", 400, "architecture 9.5"},
       {"AbsoluteFormDiffersFromHost", "GET http://a.test/ HTTP/1.1\r\nHost: b.test\r\n\r\n", 400,
        "architecture 8"},
       {"UnknownExpect", with("Expect: 200-maybe\r\nContent-Length: 0\r\n"), 417, "RFC 9110 10.1.1"},
-      {"ConnectionNamesHost", with("Connection: Host\r\nContent-Length: 0\r\n"), 400, "architecture 9.5"},
+      {"ConnectionNamesHost", with("Connection: Host\r\nContent-Length: 0\r\n"), 400,
+       "architecture 9.5"},
       {"ConnectionNamesAuthorization",
        with("Connection: Authorization\r\nAuthorization: Bearer k\r\nContent-Length: 0\r\n"), 400,
        "architecture 9.5"},
@@ -109,7 +126,8 @@ const std::vector<Row>& chunk_rows() {
       {"SizeHexPrefix", chunked("0x5\r\nabcde\r\n0\r\n\r\n"), 400, "RFC 9112 7.1"},
       {"SizeSigned", chunked("+5\r\nabcde\r\n0\r\n\r\n"), 400, "RFC 9112 7.1"},
       {"SizeOverflow", chunked("10000000000000005\r\nabcde\r\n0\r\n\r\n"), 400, "architecture 8"},
-      {"SizeManyZeros", chunked(std::string(40, '0') + "5\r\nabcde\r\n0\r\n\r\n"), 400, "architecture 8"},
+      {"SizeManyZeros", chunked(std::string(40, '0') + "5\r\nabcde\r\n0\r\n\r\n"), 400,
+       "architecture 8"},
       {"SizeEmpty", chunked("\r\nabcde\r\n0\r\n\r\n"), 400, "RFC 9112 7.1"},
       {"LinesEndedByLf", chunked("5\nabcde\n0\n\n"), 400, "architecture 8"},
       {"ExtensionEndedByLf", chunked("5;a=b\nabcde\r\n0\r\n\r\n"), 400, "architecture 8"},
@@ -125,10 +143,14 @@ const std::vector<Row>& chunk_rows() {
   return rows;
 }
 
-std::string row_name(const ::testing::TestParamInfo<Row>& info) { return info.param.name; }
+std::string row_name(const ::testing::TestParamInfo<Row>& info) {
+  return info.param.name;
+}
 
 // Keeps GoogleTest from printing the bytes of a row.
-void PrintTo(const Row& row, std::ostream* out) { *out << row.name << " (" << row.source << ")"; }
+void PrintTo(const Row& row, std::ostream* out) {
+  *out << row.name << " (" << row.source << ")";
+}
 
 class H1Refuses : public OneUpstream, public ::testing::WithParamInterface<Row> {};
 
@@ -148,7 +170,8 @@ TEST_P(H1Refuses, BeforeTheUpstreamSeesAnything) {
 INSTANTIATE_TEST_SUITE_P(Framing, H1Refuses, ::testing::ValuesIn(framing_rows()), row_name);
 INSTANTIATE_TEST_SUITE_P(Grammar, H1Refuses, ::testing::ValuesIn(grammar_rows()), row_name);
 
-// A bad chunk is found when the head has gone upstream already: the request must not end cleanly there.
+// A bad chunk is found when the head has gone upstream already: the request must not end cleanly
+// there.
 class H1RefusesChunks : public OneUpstream, public ::testing::WithParamInterface<Row> {};
 
 TEST_P(H1RefusesChunks, WithoutACompleteRequestUpstream) {
@@ -198,8 +221,9 @@ TEST_F(H1Accepts, ObsTextAndUnderscores) {
 TEST_F(H1Accepts, NothingAfterARefusedMessage) {
   TestProxy proxy(config());
   Client client(proxy.port());
-  client.send_raw("GET /up/p HTTP/1.1\r\nHost: h\r\nBad Name: 1\r\n\r\n"
-                  "GET /up/second HTTP/1.1\r\nHost: h\r\n\r\n");
+  client.send_raw(
+      "GET /up/p HTTP/1.1\r\nHost: h\r\nBad Name: 1\r\n\r\n"
+      "GET /up/second HTTP/1.1\r\nHost: h\r\n\r\n");
   EXPECT_EQ(client.await_answer("GET")->read_all().status, 400);
   EXPECT_EQ(client.await_answer("GET")->read_all().status, 0);
   EXPECT_EQ(upstream.connections(), 0U);

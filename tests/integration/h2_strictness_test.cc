@@ -1,5 +1,5 @@
-// HTTP/2 clients that break the protocol or abuse it (RFC 9113; architecture 10): the stream is reset or
-// the connection closed, the upstream sees nothing wrong, and others are served as before.
+// HTTP/2 clients that break the protocol or abuse it (RFC 9113; architecture 10): the stream is
+// reset or the connection closed, the upstream sees nothing wrong, and others are served as before.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -23,7 +23,8 @@ struct FrameClient {
 
   // False when the proxy has closed.
   bool send(std::string_view bytes) { return channel.write(bytes); }
-  bool open(std::uint32_t stream, const Fields& fields, std::uint8_t flags = kEndHeaders | kEndStream) {
+  bool open(std::uint32_t stream, const Fields& fields,
+            std::uint8_t flags = kEndHeaders | kEndStream) {
     return send(h2_frame(kHeaders, flags, stream, hpack_literals(fields)));
   }
 
@@ -32,9 +33,12 @@ struct FrameClient {
     H2FrameReader::Frame frame;
     for (;;) {
       switch (reader.next(frame)) {
-        case H2FrameReader::Got::kEnd: return "closed";
-        case H2FrameReader::Got::kTimeout: return "nothing";
-        case H2FrameReader::Got::kFrame: break;
+        case H2FrameReader::Got::kEnd:
+          return "closed";
+        case H2FrameReader::Got::kTimeout:
+          return "nothing";
+        case H2FrameReader::Got::kFrame:
+          break;
       }
       if (frame.type == kGoaway) return fmt::format("GOAWAY {}", int{frame.payload[7]});
       if (frame.type == kRstStream) return fmt::format("RST_STREAM {}", int{frame.payload[3]});
@@ -52,7 +56,9 @@ struct Row {
   std::function<void(FrameClient&)> act;
 };
 
-void PrintTo(const Row& row, std::ostream* out) { *out << row.name; }
+void PrintTo(const Row& row, std::ostream* out) {
+  *out << row.name;
+}
 
 Fields plus(Fields fields, std::pair<std::string, std::string> field) {
   fields.push_back(std::move(field));
@@ -61,7 +67,8 @@ Fields plus(Fields fields, std::pair<std::string, std::string> field) {
 
 // A request whose head is malformed: a stream error, or an answer of 400.
 Row malformed(const char* name, Fields fields) {
-  return {name, {"RST_STREAM 1", "HEADERS"}, [fields](FrameClient& client) { client.open(1, fields); }};
+  return {
+      name, {"RST_STREAM 1", "HEADERS"}, [fields](FrameClient& client) { client.open(1, fields); }};
 }
 
 // A connection error.
@@ -92,22 +99,26 @@ std::vector<Row> rows() {
       malformed("SpaceInPath", h2_get("/up/p x")),
       malformed("HostDiffersFromAuthority", plus(ok, {"host", "other"})),
       malformed("ContentLengthWithoutBody", plus(ok, {"content-length", "5"})),
-      malformed("TwoContentLengths", plus(plus(ok, {"content-length", "0"}), {"content-length", "1"})),
+      malformed("TwoContentLengths",
+                plus(plus(ok, {"content-length", "0"}), {"content-length", "1"})),
       broken("DataOnStreamZero", h2_frame(kData, 0, 0, "x"), {"GOAWAY 1"}),
-      broken("HeadersOnEvenStream", h2_frame(kHeaders, kEndHeaders | kEndStream, 2, hpack_literals(ok)),
-             {"GOAWAY 1"}),
+      broken("HeadersOnEvenStream",
+             h2_frame(kHeaders, kEndHeaders | kEndStream, 2, hpack_literals(ok)), {"GOAWAY 1"}),
       broken("DataOnIdleStream", h2_frame(kData, 0, 1, "x"), {"GOAWAY 1", "GOAWAY 5"}),
-      broken("BadHpack", h2_frame(kHeaders, kEndHeaders | kEndStream, 1, "\xff\xff\xff\xff\xff\xff"),
+      broken("BadHpack",
+             h2_frame(kHeaders, kEndHeaders | kEndStream, 1, "\xff\xff\xff\xff\xff\xff"),
              {"GOAWAY 9"}),
       broken("FrameAboveMaximumSize", h2_frame(kData, 0, 1, std::string(20'000, 'x')),
              {"GOAWAY 6", "GOAWAY 1"}),
-      broken("InterleavedHeaderBlock",
-             h2_frame(kHeaders, kEndStream, 1, hpack_literals(ok)) + h2_frame(kPing, 0, 0, "12345678"),
-             {"GOAWAY 1"}),
+      broken(
+          "InterleavedHeaderBlock",
+          h2_frame(kHeaders, kEndStream, 1, hpack_literals(ok)) + h2_frame(kPing, 0, 0, "12345678"),
+          {"GOAWAY 1"}),
       broken("SettingsOfWrongSize", h2_frame(kSettings, 0, 0, "12345"), {"GOAWAY 6"}),
-      broken("PushFromClient", h2_frame(kPushPromise, kEndHeaders, 1, big_endian_32(2)), {"GOAWAY 1"}),
-      broken("WindowOverflow",
-             h2_frame(kWindowUpdate, 0, 0, big_endian_32(0x7fffffff)), {"GOAWAY 3"}),
+      broken("PushFromClient", h2_frame(kPushPromise, kEndHeaders, 1, big_endian_32(2)),
+             {"GOAWAY 1"}),
+      broken("WindowOverflow", h2_frame(kWindowUpdate, 0, 0, big_endian_32(0x7fffffff)),
+             {"GOAWAY 3"}),
       broken("WindowUpdateOfZero", h2_frame(kWindowUpdate, 0, 0, big_endian_32(0)), {"GOAWAY 1"}),
   };
 }
@@ -129,8 +140,10 @@ INSTANTIATE_TEST_SUITE_P(All, H2Refuses, ::testing::ValuesIn(rows()),
 
 class H2Abuse : public OneUpstream {
  protected:
-  // Sends `frames(i)` again and again; true when the proxy ends the connection within `most` rounds.
-  static bool stopped(FrameClient& client, int most, const std::function<std::string(int)>& frames) {
+  // Sends `frames(i)` again and again; true when the proxy ends the connection within `most`
+  // rounds.
+  static bool stopped(FrameClient& client, int most,
+                      const std::function<std::string(int)>& frames) {
     for (int i = 0; i < most; ++i) {
       if (!client.send(frames(i))) return true;
       std::string answer;

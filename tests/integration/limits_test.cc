@@ -120,13 +120,14 @@ TEST_F(Limits, AnIdleH2ConnectionIsClosedWithGoaway) {
 TEST_F(Limits, ASlowBodyIsEnded) {
   for (const Http http : {Http::k1, Http::k2}) {
     upstream.expect("POST /p").before_body().hang();
-    TestProxy proxy(limited("body_rate_bytes: 1000B, body_rate_window: 300ms"));
+    TestProxy proxy(limited("body_rate_bytes: 1000B, body_rate_window: 1s"));
     Client client(proxy.port(), {.http = http});
     const auto call = client.start(post("/up/p", ""));
     const Deadline deadline;
     const auto refused = [&] {
       if (!call->send("x")) return true;
-      if (http == Http::k2) return client.h2().wait_head(1, Deadline(1ms)) || client.h2().peek(1).closed;
+      if (http == Http::k2)
+        return client.h2().wait_head(1, Deadline(1ms)) || client.h2().peek(1).closed;
       return wait_for(client.channel().fd(), Wait::kRead, Deadline(1ms));
     };
     EXPECT_TRUE(eventually(refused)) << "a slow body holds its request";
@@ -150,6 +151,20 @@ TEST_F(Limits, AClientThatTakesNothingIsGivenUp) {
   } catch (const ClientGone&) {
     return;  // given up while we were still writing
   }
+  EXPECT_TRUE(served->client_gone());
+}
+
+TEST_F(Limits, AnH2WindowThatStaysClosedIsGivenUp) {
+  upstream.expect("GET /much").manually();
+  TestProxy proxy(limited("write_stall: 500ms"));
+  ClientOptions options{.http = Http::k2};
+  options.h2.stream_window = 0;
+  Client client(proxy.port(), options);
+  const auto call = client.begin(get("/up/much"));
+  const Held served = upstream.accept();
+  served->start(200, {});
+  served->send("never taken");
+  EXPECT_FALSE(call->read_all().complete);
   EXPECT_TRUE(served->client_gone());
 }
 

@@ -57,14 +57,20 @@ Fields common(const Fields& seen, const Fields& sent) {
 }
 
 TEST_P(Matrix, PassesAWholeExchangeUnchanged) {
-  const Fields answer_fields{{"content-type", "application/json"}, {"set-cookie", "a=1"},
-                             {"x-b", "2"},         {"set-cookie", "b=2; Path=/"},
-                             {"x-request-id", "req_1"}, {"x-odd", "caf\xc3\xa9 \t!\"#$%"}};
+  const Fields answer_fields{{"content-type", "application/json"},
+                             {"set-cookie", "a=1"},
+                             {"x-b", "2"},
+                             {"set-cookie", "b=2; Path=/"},
+                             {"x-request-id", "req_1"},
+                             {"x-odd", "caf\xc3\xa9 \t!\"#$%"}};
   const std::string answer_body = pattern(3000);
   upstream.expect("POST /v1/chat%20x/?q=%2F&r").reply(201, answer_body, answer_fields);
-  const Fields fields{{"content-type", "application/json"}, {"authorization", "Bearer k"},
-                      {"x-multi", "one"},   {"x-multi", "two"},
-                      {"user-agent", "test/1"}, {"accept", "*/*"}};
+  const Fields fields{{"content-type", "application/json"},
+                      {"authorization", "Bearer k"},
+                      {"x-multi", "one"},
+                      {"x-multi", "two"},
+                      {"user-agent", "test/1"},
+                      {"accept", "*/*"}};
   const std::string body = pattern(5000);
   const Response answer = client.fetch(post("/up/v1/chat%20x/?q=%2F&r", body, fields));
 
@@ -102,7 +108,8 @@ TEST_P(Matrix, PassesEachPieceOfAStreamAtOnce) {
 }
 
 TEST_P(Matrix, PassesTrailersBothWays) {
-  upstream.expect("POST /t").reply(200, "answer", {}, {{"x-checksum", "abc"}, {"grpc-status", "0"}});
+  upstream.expect("POST /t").reply(200, "answer", {},
+                                   {{"x-checksum", "abc"}, {"grpc-status", "0"}});
   Request request = post("/up/t", "question", {{"te", "trailers"}});
   request.trailers = {{"x-request-sum", "42"}};
   const Response answer = client.fetch(request);
@@ -145,8 +152,8 @@ TEST_P(Matrix, PassesInterimAnswers) {
 
 TEST_P(Matrix, AsksForABodyThatWaitsForContinue) {
   upstream.expect("POST /c").reply(200, "thanks");
-  const auto call = client.start(
-      post("/up/c", "", {{"expect", "100-continue"}, {"content-length", "4"}}));
+  const auto call =
+      client.start(post("/up/c", "", {{"expect", "100-continue"}, {"content-length", "4"}}));
   EXPECT_EQ(call->read_interim(1).status, 100);
   call->send("body");
   call->finish();

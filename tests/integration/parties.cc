@@ -1,5 +1,6 @@
 #include "tests/integration/parties.h"
 
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 namespace outrigger::test {
@@ -10,8 +11,8 @@ const Pki& pki() {
   static const Pki files = [] {
     Pki made;
     made.ca = folder.write("ca.pem", authority.certificate_pem());
-    const auto write = [](const std::string& name, const Identity& identity, std::string& certificate,
-                          std::string& key) {
+    const auto write = [](const std::string& name, const Identity& identity,
+                          std::string& certificate, std::string& key) {
       certificate = folder.write(name + ".pem", identity.certificate_pem);
       key = folder.write(name + ".key", identity.key_pem);
     };
@@ -32,7 +33,9 @@ std::string to_string(const Side& side) {
   return http + (side.transport == Transport::kTls ? "_tls" : "_plain");
 }
 
-std::string side_name(const ::testing::TestParamInfo<Side>& info) { return to_string(info.param); }
+std::string side_name(const ::testing::TestParamInfo<Side>& info) {
+  return to_string(info.param);
+}
 
 UpstreamOptions upstream_options(const Side& side) {
   UpstreamOptions options;
@@ -57,12 +60,22 @@ ClientOptions client_options(const Side& side) {
 
 std::string upstream_keys(const Side& side) {
   std::string keys = side.http == Http::k1 ? "protocol: http1" : "protocol: http2";
-  if (side.transport == Transport::kTls) keys += fmt::format(", tls: {{ca_file: \"{}\"}}", pki().ca);
+  if (side.transport == Transport::kTls)
+    keys += fmt::format(", tls: {{ca_file: \"{}\"}}", pki().ca);
   return keys;
 }
 
+namespace {
+
+std::string binary_under_test() {
+  const char* other = std::getenv("OUTRIGGER_BINARY");
+  return other == nullptr ? OUTRIGGER_BINARY : other;
+}
+
+}  // namespace
+
 TestProxy::TestProxy(const ProxyConfig& config, ProxyOptions options)
-    : Proxy(OUTRIGGER_BINARY, config, std::move(options)) {}
+    : Proxy(binary_under_test(), config, std::move(options)) {}
 
 ProxyConfig& serve_tls(ProxyConfig& config) {
   return config.tls(pki().server_certificate, pki().server_key);

@@ -1,5 +1,5 @@
-// Who takes part in the integration tests: the protocols and transports of the matrix, the certificates
-// of the whole run, and the proxy under test.
+// Who takes part in the integration tests: the protocols and transports of the matrix, the
+// certificates of the whole run, and the proxy under test.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -43,7 +43,7 @@ ClientOptions client_options(const Side& side);
 // The keys of a configured upstream that speaks as `side`.
 std::string upstream_keys(const Side& side);
 
-// The binary under test, its configuration made of these pieces.
+// The binary that was built with the tests, or the one that the variable OUTRIGGER_BINARY names.
 class TestProxy : public Proxy {
  public:
   explicit TestProxy(const ProxyConfig& config, ProxyOptions options = {});
@@ -59,7 +59,8 @@ class OneUpstream : public ::testing::Test {
   std::string keys;  // of the configured upstream
 };
 
-// The problem document's code (RFC 9457 member of ours) and the other two places that must agree with it.
+// The problem document's code (RFC 9457 member of ours) and the other two places that must agree
+// with it.
 void expect_problem(const Response& answer, int status, const std::string& code_or_any = {});
 
 }  // namespace outrigger::test

@@ -20,12 +20,17 @@ class PassThrough : public OneUpstream {
 };
 
 TEST_F(PassThrough, KeepsNamesOrderAndSpellingOfFields) {
-  const Fields sent{{"X-CamelCase", "One"}, {"accept", "*/*"},      {"X-camelcase", "two"},
-                    {"COOKIE", "a=1; b=2"}, {"Cookie", "c=3"},      {"X-Empty", ""},
+  const Fields sent{{"X-CamelCase", "One"}, {"accept", "*/*"},
+                    {"X-camelcase", "two"}, {"COOKIE", "a=1; b=2"},
+                    {"Cookie", "c=3"},      {"X-Empty", ""},
                     {"User-Agent", "u"},    {"X-Forwarded-For", "10.0.0.1"}};
-  const Fields answered{{"Content-Type", "text/plain"}, {"Set-Cookie", "x=1"}, {"X-CASE", "y"},
-                        {"set-cookie", "z=2"}, {"Date", "Tue, 01 Jan 2030 00:00:00 GMT"},
-                        {"Server", "their/1"}, {"Content-Length", "2"}};
+  const Fields answered{{"Content-Type", "text/plain"},
+                        {"Set-Cookie", "x=1"},
+                        {"X-CASE", "y"},
+                        {"set-cookie", "z=2"},
+                        {"Date", "Tue, 01 Jan 2030 00:00:00 GMT"},
+                        {"Server", "their/1"},
+                        {"Content-Length", "2"}};
   upstream.expect("GET /p?a=b&a=c").reply(200, "ok", answered);
   TestProxy proxy(config());
   const Response answer = proxy.fetch(get("/up/p?a=b&a=c", sent));
@@ -80,11 +85,12 @@ TEST_F(PassThrough, RemovesHopByHopFieldsOfRequests) {
 }
 
 TEST_F(PassThrough, RemovesHopByHopFieldsOfAnswers) {
-  upstream.expect("GET /p").reply(200, "ok", {{"Connection", "X-Hop"},
-                                               {"X-Hop", "1"},
-                                               {"Keep-Alive", "timeout=5"},
-                                               {"Proxy-Authenticate", "Basic"},
-                                               {"X-Stays", "2"}});
+  upstream.expect("GET /p").reply(200, "ok",
+                                  {{"Connection", "X-Hop"},
+                                   {"X-Hop", "1"},
+                                   {"Keep-Alive", "timeout=5"},
+                                   {"Proxy-Authenticate", "Basic"},
+                                   {"X-Stays", "2"}});
   TestProxy proxy(config());
   const Response answer = proxy.fetch(get("/up/p"));
   EXPECT_EQ(answer.status, 200);
@@ -97,9 +103,9 @@ TEST_F(PassThrough, RemovesHopByHopFieldsOfAnswers) {
 TEST_F(PassThrough, KeepsItsOwnFieldsFromTheUpstream) {
   upstream.expect("GET /p").reply(200, "ok", {{"x-request-id", "theirs"}});
   TestProxy proxy(config());
-  const Response answer = proxy.fetch(get("/up/p", {{"Outrigger-Execution", "e1"},
-                                                    {"outrigger-step", "s1"},
-                                                    {"X-Outrigger", "theirs"}}));
+  const Response answer = proxy.fetch(
+      get("/up/p",
+          {{"Outrigger-Execution", "e1"}, {"outrigger-step", "s1"}, {"X-Outrigger", "theirs"}}));
   const Request seen = upstream.requests().at(0);
   EXPECT_EQ(find(seen.headers, "outrigger-execution"), nullptr);
   EXPECT_EQ(find(seen.headers, "outrigger-step"), nullptr);
@@ -130,7 +136,8 @@ TEST_F(PassThrough, AnswersPipelinedRequestsInOrder) {
   TestProxy proxy(config());
   Client client(proxy.port());
   std::string requests;
-  for (const int n : {1, 2, 3}) requests += fmt::format("GET /up/{} HTTP/1.1\r\nHost: h\r\n\r\n", n);
+  for (const int n : {1, 2, 3})
+    requests += fmt::format("GET /up/{} HTTP/1.1\r\nHost: h\r\n\r\n", n);
   client.send_raw(requests);
   for (const char* body : {"first", "second", "third"}) {
     EXPECT_EQ(client.await_answer("GET")->read_all().body, body);
@@ -142,7 +149,8 @@ TEST_F(PassThrough, UnderstandsRequestsThatArriveByteByByte) {
   TestProxy proxy(config());
   Client client(proxy.port());
   const std::string request =
-      "POST /up/p HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n2\r\nde\r\n"
+      "POST /up/p HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: "
+      "chunked\r\n\r\n3;x=y\r\nabc\r\n2\r\nde\r\n"
       "0\r\n\r\n";
   for (const char byte : request) client.send_raw({&byte, 1});
   EXPECT_EQ(client.await_answer("POST")->read_all().body, "ok");
@@ -216,9 +224,10 @@ TEST_F(PassThrough, ForwardsAnEarlyAnswerWhileTheBodyIsStillComing) {
 TEST_F(PassThrough, WritesOneAccessLineForEachRequest) {
   upstream.expect("POST /v1/p?api_key=hidden&x=1").reply(201, "created");
   TestProxy proxy(config());
-  const Response answer = proxy.fetch(
-      post("/up/v1/p?api_key=hidden&x=1", "12345", {{"User-Agent", "tester"}}));
-  const auto line = proxy.access_line([](const auto& entry) { return entry.value("status", 0) == 201; });
+  const Response answer =
+      proxy.fetch(post("/up/v1/p?api_key=hidden&x=1", "12345", {{"User-Agent", "tester"}}));
+  const auto line =
+      proxy.access_line([](const auto& entry) { return entry.value("status", 0) == 201; });
   EXPECT_EQ(line.value("request_id", ""), value_of(answer.headers, "outrigger-request-id"));
   EXPECT_EQ(line.value("method", ""), "POST");
   EXPECT_EQ(line.value("upstream", ""), "up");
@@ -229,6 +238,27 @@ TEST_F(PassThrough, WritesOneAccessLineForEachRequest) {
   EXPECT_EQ(line.value("user_agent", ""), "tester");
   EXPECT_EQ(line.dump().find("hidden"), std::string::npos) << line.dump();
   EXPECT_EQ(proxy.metric_sum("outrigger_requests_total", "upstream=\"up\""), 1);
+}
+
+TEST_F(PassThrough, LeavesNoCredentialInLogsAndMetrics) {
+  const std::string canary = "canary-5f2c9d";
+  upstream.expect("POST /p").reply(401, "no", {{"x-echo", canary}});
+  upstream.expect("GET /cut").close();
+  TestProxy proxy(config());
+  const Fields secrets{
+      {"Authorization", "Bearer " + canary}, {"X-Api-Key", canary}, {"Cookie", "session=" + canary},
+      {"Proxy-Authorization", canary},       {"api-key", canary},   {"X-Goog-Api-Key", canary}};
+  EXPECT_EQ(proxy.fetch(post("/up/p", canary, secrets)).status, 401);
+  const Response failed = proxy.fetch(get("/up/cut", secrets));
+  EXPECT_EQ(failed.status, 502);
+  EXPECT_EQ(failed.body.find(canary), std::string::npos) << failed.body;
+  proxy.fetch(get("/up/..?key=" + canary, secrets));
+  proxy.fetch(get("/nowhere?token=" + canary, secrets));
+  static_cast<void>(proxy.access_line_of("/up/cut"));
+  EXPECT_EQ(proxy.health("/metrics").body.find(canary), std::string::npos);
+  proxy.finish();
+  EXPECT_EQ(proxy.process().standard_output().find(canary), std::string::npos);
+  EXPECT_EQ(proxy.log().find(canary), std::string::npos);
 }
 
 }  // namespace

@@ -86,9 +86,11 @@ TEST_F(Reload, AWatchedFileWrittenInPlaceIsTakenByItself) {
   new_one.drop_connections();
 }
 
-// Kubernetes swaps the symbolic link `..data` of a mounted ConfigMap; the file itself never changes.
+// Kubernetes swaps the symbolic link `..data` of a mounted ConfigMap; the file itself never
+// changes.
 TEST_F(Reload, TheSymlinkSwapOfAConfigMapIsTakenByItself) {
-  TestProxy proxy(old_config().watch(), {.config_name = "mount/outrigger.yaml", .config_map = true});
+  TestProxy proxy(old_config().watch(),
+                  {.config_name = "mount/outrigger.yaml", .config_map = true});
   EXPECT_EQ(proxy.fetch(get("/up/p")).body, "old");
   const std::string mount = proxy.folder().path("mount");
   fs::create_directory(mount + "/..second");
@@ -111,7 +113,8 @@ TEST_F(Reload, TwoHundredReloadsUnderLoadDropNoRequest) {
       while (!stop) {
         const Response answer = client.fetch(get("/up/p"));
         const bool good = answer.complete && (answer.body == "old" || answer.body == "new");
-        if (!good) fmt::print(stderr, "lost: {} {} {}\n", answer.status, answer.failure, answer.body);
+        if (!good)
+          fmt::print(stderr, "lost: {} {} {}\n", answer.status, answer.failure, answer.body);
         ++(good ? answered : failed);
       }
     } catch (const Failure& failure) {

@@ -1,5 +1,5 @@
-// Answers are as untrusted as requests (architecture 9.8): a broken one is a 502 with Proxy-Status, and the
-// connection it came on is not used again.
+// Answers are as untrusted as requests (architecture 9.8): a broken one is a 502 with Proxy-Status,
+// and the connection it came on is not used again.
 #include <gtest/gtest.h>
 
 #include "tests/integration/parties.h"
@@ -12,7 +12,9 @@ struct Row {
   std::string bytes;
 };
 
-void PrintTo(const Row& row, std::ostream* out) { *out << row.name; }
+void PrintTo(const Row& row, std::ostream* out) {
+  *out << row.name;
+}
 
 const std::string kOk = "HTTP/1.1 200 OK\r\n";
 
@@ -32,7 +34,8 @@ const std::vector<Row>& rows() {
       {"BareLf", "HTTP/1.1 200 OK\nContent-Length: 0\n\n"},
       {"NulInValue", kOk + std::string("X-A: \0\r\n", 8) + "Content-Length: 0\r\n\r\n"},
       {"SpaceBeforeColon", kOk + "Content-Length : 0\r\n\r\n"},
-      {"UnaskedUpgrade", "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"},
+      {"UnaskedUpgrade",
+       "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"},
       {"HeadTooLarge", kOk + "X-A: " + std::string(100'000, 'a') + "\r\n\r\n"},
       {"TooManyInterimAnswers",
        [] {
@@ -63,7 +66,8 @@ using AnswerBoundary = OneUpstream;
 
 TEST_F(AnswerBoundary, BytesAfterACompleteAnswerPoisonNoOtherRequest) {
   upstream.expect("GET /p").reply_raw(
-      "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison");
+      "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: "
+      "6\r\n\r\npoison");
   upstream.expect("GET /q").reply(200, "clean");
   TestProxy proxy(config().workers(1));
   Client client(proxy.port());

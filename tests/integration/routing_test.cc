@@ -1,4 +1,5 @@
-// The ways in: base URL, absolute-form, CONNECT and Upgrade; and what a wrong path or place is told.
+// The ways in: base URL, absolute-form, CONNECT and Upgrade; and what a wrong path or place is
+// told.
 #include <gtest/gtest.h>
 
 #include "tests/integration/parties.h"
@@ -101,8 +102,10 @@ TEST_F(Routing, ForwardModeRefusesPrivateAddressesOtherHostsAndPorts) {
   Upstream inside;
   const std::string port = std::to_string(inside.port());
   ProxyConfig open = config();
-  open.server("forward: {enabled: true, allow_hosts: [\"127.0.0.1\", localhost, \"169.254.169.254\"], "
-              "ports: [" + port + "]}");
+  open.server(
+      "forward: {enabled: true, allow_hosts: [\"127.0.0.1\", localhost, \"169.254.169.254\"], "
+      "ports: [" +
+      port + "]}");
   TestProxy proxy(open);
   for (const std::string host : {"127.0.0.1", "localhost", "169.254.169.254", "example.com"}) {
     expect_problem(proxy.fetch(connect_to(host + ":" + port)), 403);
@@ -137,7 +140,8 @@ TEST_F(Routing, ConnectTunnelsBytesBothWaysAndHalfCloses) {
   TestProxy proxy(open);
   {
     Client client(proxy.port());
-    client.send_raw(fmt::format("CONNECT {0} HTTP/1.1\r\nHost: {0}\r\n\r\nearly ", at(peer.port())));
+    client.send_raw(
+        fmt::format("CONNECT {0} HTTP/1.1\r\nHost: {0}\r\n\r\nearly ", at(peer.port())));
     const auto call = client.await_answer("CONNECT");
     EXPECT_EQ(call->read_head().status, 200);
     client.send_raw("late");
@@ -188,8 +192,9 @@ class WebSocket : public Routing {
   void expect_upgrade() {
     upstream.expect("GET /ws").run([](Exchange& exchange) {
       if (value_of(exchange.request.headers, "upgrade") != "websocket") give_up("no Upgrade came");
-      exchange.raw("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-                   "Sec-WebSocket-Accept: x\r\n\r\nhello");
+      exchange.raw(
+          "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+          "Sec-WebSocket-Accept: x\r\n\r\nhello");
       for (std::string bytes; !(bytes = exchange.read_tunnel()).empty();) exchange.raw(bytes);
       exchange.close();
     });
@@ -256,7 +261,8 @@ TEST_F(WebSocket, BytesSentBeforeThe101WaitForIt) {
   client.send_raw("early");
   const Held served = upstream.accept();
   EXPECT_EQ(served->read_tunnel(Deadline(kQuiet)), "");
-  served->raw("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+  served->raw(
+      "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
   EXPECT_EQ(served->read_tunnel(), "early");
   EXPECT_EQ(call->read_head().status, 101);
   served->close();

@@ -9,8 +9,9 @@ namespace {
 using Streaming = OneUpstream;
 
 TEST_F(Streaming, PassesEventsUnchangedWhateverTheirPieces) {
-  const std::string events = "\xef\xbb\xbf: hello\r\n\r\nid: 7\nevent: delta\ndata: {\"a\":1}\ndata: two\n\n"
-                             "retry: 10\n\ndata: [DONE]\n\n";
+  const std::string events =
+      "\xef\xbb\xbf: hello\r\n\r\nid: 7\nevent: delta\ndata: {\"a\":1}\ndata: two\n\n"
+      "retry: 10\n\ndata: [DONE]\n\n";
   upstream.expect("GET /sse").run([&](Exchange& exchange) {
     exchange.start(200, {{"content-type", "text/event-stream"}});
     for (const char byte : events) exchange.send({&byte, 1});

@@ -74,7 +74,9 @@ TEST_P(Peers, StreamInLockStep) {
 }
 
 TEST_P(Peers, SeeInterimAnswersAndHeadOnlyOnes) {
-  upstream.expect("HEAD /").interim(103, {{"link", "</a>"}}).reply(200, "", {{"content-length", "9"}});
+  upstream.expect("HEAD /")
+      .interim(103, {{"link", "</a>"}})
+      .reply(200, "", {{"content-length", "9"}});
   upstream.expect("GET /none").reply(204);
   Client one = client();
   const Response answer = one.fetch([] {

@@ -66,8 +66,8 @@ TEST_F(ServerTls, ClientsWithoutAlpnSpeakHttp1) {
   upstream.expect("GET /p").reply(200, "ok");
   ProxyConfig tls = config();
   TestProxy proxy(serve_tls(tls));
-  Channel channel =
-      Channel::tls_client(Socket::connect(proxy.port()), {{.trusted_ca = pki().ca}, "", "localhost"});
+  Channel channel = Channel::tls_client(Socket::connect(proxy.port()),
+                                        {{.trusted_ca = pki().ca}, "", "localhost"});
   channel.write("GET /up/p HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
   std::string answer;
   while (channel.read(answer) == Channel::Status::kDone) continue;

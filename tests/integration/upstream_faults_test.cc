@@ -1,5 +1,5 @@
-// Whatever an upstream does, the client gets a complete problem answer or an answer that is visibly cut,
-// soon, and the log says what happened (DESIGN 1.3, resilience 5.3).
+// Whatever an upstream does, the client gets a complete problem answer or an answer that is visibly
+// cut, soon, and the log says what happened (DESIGN 1.3, resilience 5.3).
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -18,7 +18,8 @@ class UpstreamFault : public OneUpstream {
     const Response answer = proxy.fetch(post(path, "{}"));
     expect_problem(answer, status);
     const std::string proxy_status = value_of(answer.headers, "proxy-status");
-    const std::string error = proxy_status.substr(0, proxy_status.find_first_of(";", 12)).substr(17);
+    const std::string error =
+        proxy_status.substr(0, proxy_status.find_first_of(";", 12)).substr(17);
     EXPECT_NE(std::ranges::find(errors, error), errors.end()) << proxy_status;
     EXPECT_EQ(value_of(answer.headers, "x-should-retry"), "false");
     const auto line = proxy.access_line_of(path);
@@ -34,8 +35,8 @@ TEST_F(UpstreamFault, RefusedConnection) {
 }
 
 TEST_F(UpstreamFault, UnresolvableName) {
-  TestProxy proxy(ProxyConfig().upstream("up", "http://no-such-name.invalid:8080",
-                                         "timeouts: {connect: 5s}"));
+  TestProxy proxy(
+      ProxyConfig().upstream("up", "http://no-such-name.invalid:8080", "timeouts: {connect: 5s}"));
   const Response answer = proxy.fetch(get("/up/p"));
   EXPECT_TRUE(answer.status == 502 || answer.status == 504) << answer.status;
   expect_problem(answer, answer.status);
@@ -109,8 +110,9 @@ TEST_F(UpstreamFault, UpstreamThatAsksForACertificateGetsIt) {
   strict.expect("GET /p").reply(200, "known");
   TestProxy proxy(ProxyConfig().upstream(
       "up", strict,
-      fmt::format("protocol: http1, tls: {{ca_file: \"{}\", certificate_file: \"{}\", key_file: \"{}\"}}", pki().ca,
-                  pki().client_certificate, pki().client_key)));
+      fmt::format(
+          "protocol: http1, tls: {{ca_file: \"{}\", certificate_file: \"{}\", key_file: \"{}\"}}",
+          pki().ca, pki().client_certificate, pki().client_key)));
   EXPECT_EQ(proxy.fetch(get("/up/p")).body, "known");
 }
 
@@ -252,8 +254,8 @@ TEST_F(UpstreamFaultH2, AStreamCoveredByGoawayIsFinishedAndTheNextGoesElsewhere)
 TEST_F(UpstreamFaultH2, AResetStreamIsNotSentAgain) {
   h2.expect("POST /p").rst_stream(NGHTTP2_INTERNAL_ERROR);
   TestProxy proxy(h2_config());
-  expect_failure(proxy, "/up/p", 502, {"http_protocol_error", "connection_terminated",
-                                       "http_response_incomplete"});
+  expect_failure(proxy, "/up/p", 502,
+                 {"http_protocol_error", "connection_terminated", "http_response_incomplete"});
   EXPECT_EQ(h2.requests().size(), 1U);
 }
 

@@ -43,9 +43,9 @@ int choose_alpn(SSL*, const unsigned char** out, unsigned char* size, const unsi
   unsigned char* chosen = nullptr;
   static thread_local std::string kept;  // OpenSSL copies after the callback returned
   kept = wire;
-  const int result = SSL_select_next_proto(
-      &chosen, size, reinterpret_cast<const unsigned char*>(kept.data()),
-      static_cast<unsigned>(kept.size()), offered, offered_size);
+  const int result =
+      SSL_select_next_proto(&chosen, size, reinterpret_cast<const unsigned char*>(kept.data()),
+                            static_cast<unsigned>(kept.size()), offered, offered_size);
   *out = chosen;
   return result == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
 }
@@ -139,9 +139,12 @@ Channel::Status Channel::try_read(std::string& out) {
   if (got > 0) return Status::kDone;
   switch (SSL_get_error(ssl_.get(), got)) {
     case SSL_ERROR_WANT_READ:
-    case SSL_ERROR_WANT_WRITE: return Status::kWouldBlock;
-    case SSL_ERROR_ZERO_RETURN: return Status::kEnd;
-    default: return Status::kReset;  // also a FIN without close_notify: a truncation
+    case SSL_ERROR_WANT_WRITE:
+      return Status::kWouldBlock;
+    case SSL_ERROR_ZERO_RETURN:
+      return Status::kEnd;
+    default:
+      return Status::kReset;  // also a FIN without close_notify: a truncation
   }
 }
 

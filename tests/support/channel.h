@@ -1,4 +1,5 @@
-// A byte connection, plain or TLS, as both test peers use it. One thread at a time, but for shut_down().
+// A byte connection, plain or TLS, as both test peers use it. One thread at a time, but for
+// shut_down().
 #pragma once
 
 #include <openssl/ssl.h>

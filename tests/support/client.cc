@@ -40,7 +40,8 @@ Channel connect_channel(std::uint16_t port, const ClientOptions& options) {
   Socket socket = Socket::connect(port, options.connect);
   if (!options.tls) return Channel(std::move(socket));
   const std::string alpn = options.http == Http::k2 ? "h2" : "http/1.1";
-  Channel channel = Channel::tls_client(std::move(socket), {options.files, alpn, options.server_name});
+  Channel channel =
+      Channel::tls_client(std::move(socket), {options.files, alpn, options.server_name});
   if (channel.alpn() != alpn) give_up("ALPN chose '{}', not '{}'", channel.alpn(), alpn);
   return channel;
 }
@@ -72,7 +73,9 @@ std::unique_ptr<Call> Client::begin(const Request& request) {
   return start_h1_call(*channel_, h1_->reader, request, BodyFollows::kNo);
 }
 
-void Client::send_raw(std::string_view bytes) { channel_->write(bytes); }
+void Client::send_raw(std::string_view bytes) {
+  channel_->write(bytes);
+}
 
 std::unique_ptr<Call> Client::await_answer(std::string_view to_method) {
   return await_h1_answer(*channel_, h1_->reader, to_method);
@@ -82,7 +85,9 @@ bool Client::closed_by_peer(Deadline deadline) {
   return h2_ != nullptr ? h2_->wait_closed(deadline) : channel_->wait_for_end(deadline);
 }
 
-void Client::half_close() { channel_->half_close(); }
+void Client::half_close() {
+  channel_->half_close();
+}
 
 void Client::reset() {
   if (h2_ != nullptr) {

@@ -1,5 +1,5 @@
-// A client that a test drives step by step, over HTTP/1 or HTTP/2, plain or TLS. One thread; every wait
-// has a deadline, and one that passes throws Failure.
+// A client that a test drives step by step, over HTTP/1 or HTTP/2, plain or TLS. One thread; every
+// wait has a deadline, and one that passes throws Failure.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@ namespace outrigger::test {
 struct ClientOptions {
   Http http = Http::k1;
   bool tls = false;
-  TlsFiles files = {};                    // with tls: trusted_ca, and our certificate for mTLS
+  TlsFiles files = {};  // with tls: trusted_ca, and our certificate for mTLS
   std::string server_name = "localhost";
   ConnectOptions connect = {};
   H2Options h2 = {};
@@ -39,7 +39,8 @@ class Call {
   // Body bytes up to and with `mark`; throws when the body ends before.
   std::string read_until(std::string_view mark);
   std::string read_exactly(std::size_t size);
-  // Head and body to the end, or to where it broke: Response::complete tells. Status 0: no head came.
+  // Head and body to the end, or to where it broke: Response::complete tells. Status 0: no head
+  // came.
   virtual Response read_all(Deadline deadline = Deadline()) = 0;
   // Leaves: HTTP/1 resets the connection, HTTP/2 the stream.
   virtual void cancel() = 0;
@@ -56,7 +57,8 @@ class Client {
 
   // Sends a whole request and reads the whole answer.
   Response fetch(const Request& request, Deadline deadline = Deadline());
-  // Sends the head; the body follows by Call::send. HTTP/1 is chunked unless a Content-Length is given.
+  // Sends the head; the body follows by Call::send. HTTP/1 is chunked unless a Content-Length is
+  // given.
   std::unique_ptr<Call> start(const Request& head);
   // Sends a whole request; the answer is read by the call.
   std::unique_ptr<Call> begin(const Request& request);

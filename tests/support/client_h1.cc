@@ -56,10 +56,16 @@ class H1Call final : public Call {
   void read_one_head(Deadline deadline) {
     H1Head head;
     switch (reader_.read_head(head, deadline)) {
-      case H1Reader::Got::kHead: return take(head);
-      case H1Reader::Got::kEnd: failure_ = "the connection was closed"; return;
-      case H1Reader::Got::kReset: failure_ = "the connection was reset"; return;
-      case H1Reader::Got::kTimeout: give_up("no answer came in time");
+      case H1Reader::Got::kHead:
+        return take(head);
+      case H1Reader::Got::kEnd:
+        failure_ = "the connection was closed";
+        return;
+      case H1Reader::Got::kReset:
+        failure_ = "the connection was reset";
+        return;
+      case H1Reader::Got::kTimeout:
+        give_up("no answer came in time");
     }
   }
 
@@ -100,8 +106,8 @@ std::unique_ptr<Call> start_h1_call(Channel& channel, H1Reader& reader, const Re
                                     BodyFollows body) {
   Fields fields{{"Host", request.authority}};
   fields.insert(fields.end(), request.headers.begin(), request.headers.end());
-  const bool framed = find(fields, "content-length") != nullptr ||
-                      find(fields, "transfer-encoding") != nullptr;
+  const bool framed =
+      find(fields, "content-length") != nullptr || find(fields, "transfer-encoding") != nullptr;
   const bool upgrade = find(fields, "upgrade") != nullptr || request.method == "CONNECT";
   const bool streams = body == BodyFollows::kYes || !request.trailers.empty();
   const bool chunked = streams && !framed && !upgrade;
@@ -121,7 +127,8 @@ std::unique_ptr<Call> start_h1_call(Channel& channel, H1Reader& reader, const Re
   return std::make_unique<H1Call>(channel, reader, request.method, chunked);
 }
 
-std::unique_ptr<Call> await_h1_answer(Channel& channel, H1Reader& reader, std::string_view to_method) {
+std::unique_ptr<Call> await_h1_answer(Channel& channel, H1Reader& reader,
+                                      std::string_view to_method) {
   return std::make_unique<H1Call>(channel, reader, to_method, false);
 }
 

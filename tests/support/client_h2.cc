@@ -79,8 +79,8 @@ Fields request_head(const Request& request, bool tls) {
     head.emplace_back(":scheme", tls ? "https" : "http");
     head.emplace_back(":path", request.target);
   }
-  head.emplace_back(":authority", request.method == "CONNECT" && !extended ? request.target
-                                                                           : request.authority);
+  head.emplace_back(":authority",
+                    request.method == "CONNECT" && !extended ? request.target : request.authority);
   for (const auto& [name, value] : request.headers) {
     std::string lower = name;
     std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return std::tolower(c); });
@@ -93,7 +93,8 @@ Fields request_head(const Request& request, bool tls) {
 
 }  // namespace
 
-std::unique_ptr<Call> start_h2_call(H2Peer& peer, const Request& request, bool tls, BodyFollows body) {
+std::unique_ptr<Call> start_h2_call(H2Peer& peer, const Request& request, bool tls,
+                                    BodyFollows body) {
   const bool empty = request.body.empty() && request.trailers.empty();
   const bool complete = body == BodyFollows::kNo;
   const H2Peer::StreamId id = peer.open(request_head(request, tls),

@@ -1,5 +1,5 @@
-// Time bounds of the test peers. A bound that passes throws Failure, which GoogleTest reports as the
-// test's failure: a test never hangs and never waits in silence.
+// Time bounds of the test peers. A bound that passes throws Failure, which GoogleTest reports as
+// the test's failure: a test never hangs and never waits in silence.
 #pragma once
 
 #include <chrono>

@@ -1,5 +1,6 @@
-// One request at the scripted upstream and what it does with it: the same verbs over HTTP/1 and HTTP/2.
-// Every verb waits at most its deadline. A verb that writes throws ClientGone when the client has left.
+// One request at the scripted upstream and what it does with it: the same verbs over HTTP/1 and
+// HTTP/2. Every verb waits at most its deadline. A verb that writes throws ClientGone when the
+// client has left.
 #pragma once
 
 #include <cstdint>
@@ -23,16 +24,16 @@ class Exchange {
   // The head; body and trailers as far as they were read.
   Request request;
 
-  // The next piece of the request's body, kept in request.body too; empty at the end, whatever its kind:
-  // request.complete tells whether it was a clean one.
+  // The next piece of the request's body, kept in request.body too; empty at the end, whatever its
+  // kind: request.complete tells whether it was a clean one.
   virtual std::string read_body_some(Deadline deadline = Deadline()) = 0;
   void read_body() {
     while (!read_body_some().empty()) continue;
   }
 
   virtual void interim(int status, const Fields& fields) = 0;
-  // The whole answer. Content-Length is added where one belongs and none is given; with trailers, HTTP/1
-  // is chunked.
+  // The whole answer. Content-Length is added where one belongs and none is given; with trailers,
+  // HTTP/1 is chunked.
   virtual void reply(const Response& response) = 0;
   // A streamed answer: start, send..., finish. HTTP/1 is chunked unless a Content-Length is given.
   virtual void start(int status, const Fields& fields) = 0;

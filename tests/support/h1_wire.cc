@@ -22,10 +22,17 @@ void add_field_line(Fields& fields, std::string_view line) {
 
 bool H1Reader::fill(Deadline deadline) {
   switch (channel_->read(buffer_, deadline)) {
-    case Channel::Status::kDone: return true;
-    case Channel::Status::kWouldBlock: failure_ = "no byte came in time"; return false;
-    case Channel::Status::kReset: failure_ = "the connection was reset"; return false;
-    case Channel::Status::kEnd: failure_ = "the connection was closed"; return false;
+    case Channel::Status::kDone:
+      return true;
+    case Channel::Status::kWouldBlock:
+      failure_ = "no byte came in time";
+      return false;
+    case Channel::Status::kReset:
+      failure_ = "the connection was reset";
+      return false;
+    case Channel::Status::kEnd:
+      failure_ = "the connection was closed";
+      return false;
   }
   return false;
 }
@@ -67,7 +74,9 @@ void H1Reader::expect_framed_body(const H1Head& head) {
   }
 }
 
-void H1Reader::expect_body_of_request(const H1Head& head) { expect_framed_body(head); }
+void H1Reader::expect_body_of_request(const H1Head& head) {
+  expect_framed_body(head);
+}
 
 void H1Reader::expect_body_of_response(const H1Head& head, int status,
                                        std::string_view request_method) {
@@ -75,7 +84,8 @@ void H1Reader::expect_body_of_response(const H1Head& head, int status,
                       find(head.fields, "transfer-encoding") != nullptr;
   expect_framed_body(head);
   const bool connected = request_method == "CONNECT" && status / 100 == 2;
-  if (request_method == "HEAD" || status == 204 || status == 304 || status / 100 == 1 || connected) {
+  if (request_method == "HEAD" || status == 204 || status == 304 || status / 100 == 1 ||
+      connected) {
     framing_ = Framing::kNone;
   } else if (!framed) {
     framing_ = Framing::kUntilClose;
@@ -85,7 +95,8 @@ void H1Reader::expect_body_of_response(const H1Head& head, int status,
 std::string H1Reader::read_body_some(Deadline deadline) {
   for (;;) {
     switch (framing_) {
-      case Framing::kNone: return {};
+      case Framing::kNone:
+        return {};
       case Framing::kLength:
       case Framing::kChunk: {
         if (buffer_.empty() && !fill(deadline)) return {};
@@ -172,6 +183,8 @@ std::string write_chunk(std::string_view bytes) {
   return fmt::format("{:x}\r\n{}\r\n", bytes.size(), bytes);
 }
 
-std::string write_last_chunk(const Fields& trailers) { return "0\r\n" + write_fields(trailers); }
+std::string write_last_chunk(const Fields& trailers) {
+  return "0\r\n" + write_fields(trailers);
+}
 
 }  // namespace outrigger::test

@@ -1,5 +1,5 @@
-// HTTP/1 as the test peers speak it: enough to read what a proxy may send, and to say what went wrong.
-// Written apart from the proxy's parser, so that a mistake there cannot hide here.
+// HTTP/1 as the test peers speak it: enough to read what a proxy may send, and to say what went
+// wrong. Written apart from the proxy's parser, so that a mistake there cannot hide here.
 #pragma once
 
 #include <string>

@@ -44,7 +44,8 @@ std::string hpack_literals(const Fields& fields) {
 }
 
 Fields h2_get(std::string_view path) {
-  return {{":method", "GET"}, {":scheme", "http"}, {":path", std::string(path)}, {":authority", "h"}};
+  return {
+      {":method", "GET"}, {":scheme", "http"}, {":path", std::string(path)}, {":authority", "h"}};
 }
 
 H2FrameReader::Got H2FrameReader::next(Frame& frame, Deadline deadline) {

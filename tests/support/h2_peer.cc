@@ -36,8 +36,9 @@ struct H2Peer::Callbacks {
     return 0;
   }
 
-  static int header(nghttp2_session*, const nghttp2_frame*, const uint8_t* name, std::size_t name_size,
-                    const uint8_t* value, std::size_t value_size, uint8_t, void* user) {
+  static int header(nghttp2_session*, const nghttp2_frame*, const uint8_t* name,
+                    std::size_t name_size, const uint8_t* value, std::size_t value_size, uint8_t,
+                    void* user) {
     peer(user).block_.emplace_back(text(name, name_size), text(value, value_size));
     return 0;
   }
@@ -181,7 +182,8 @@ void H2Peer::send_head(StreamId id, const Fields& head, End end) {
 void H2Peer::send_interim(StreamId id, const Fields& head) {
   const std::lock_guard lock(mutex_);
   const auto list = name_values(head);
-  nghttp2_submit_headers(session_, NGHTTP2_FLAG_NONE, id, nullptr, list.data(), list.size(), nullptr);
+  nghttp2_submit_headers(session_, NGHTTP2_FLAG_NONE, id, nullptr, list.data(), list.size(),
+                         nullptr);
   wake();
 }
 
@@ -261,9 +263,8 @@ bool H2Peer::wait_interim(StreamId id, std::size_t count, Deadline deadline) {
 std::string H2Peer::read_some(StreamId id, Deadline deadline) {
   std::unique_lock lock(mutex_);
   Stream& stream = streams_[id];
-  wait(lock, deadline, [&] {
-    return !stream.inbox.empty() || stream.in.ended || stream.in.closed;
-  });
+  wait(lock, deadline,
+       [&] { return !stream.inbox.empty() || stream.in.ended || stream.in.closed; });
   std::string bytes = std::exchange(stream.inbox, {});
   if (!bytes.empty() && !ended_) {
     nghttp2_session_consume(session_, id, bytes.size());
@@ -294,7 +295,9 @@ std::string H2Peer::failure() {
   return failure_;
 }
 
-void H2Peer::abort() { channel_.shut_down(); }
+void H2Peer::abort() {
+  channel_.shut_down();
+}
 
 void H2Peer::wake() const {
   const std::uint64_t one = 1;
@@ -331,11 +334,13 @@ bool H2Peer::flush() {
       ssize_t size = 1;
       while (output_.size() < kBatch && size > 0) {
         size = nghttp2_session_mem_send(session_, &frame);
-        if (size > 0) output_.append(reinterpret_cast<const char*>(frame), static_cast<std::size_t>(size));
+        if (size > 0)
+          output_.append(reinterpret_cast<const char*>(frame), static_cast<std::size_t>(size));
       }
       changed_.notify_all();
       if (output_.empty()) {
-        return !stop_ && (nghttp2_session_want_read(session_) || nghttp2_session_want_write(session_));
+        return !stop_ &&
+               (nghttp2_session_want_read(session_) || nghttp2_session_want_write(session_));
       }
       std::string_view rest = output_;
       const Channel::Status status = channel_.try_write(rest);

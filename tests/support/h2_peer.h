@@ -1,5 +1,5 @@
-// One HTTP/2 connection of a test peer, client or server, on nghttp2. A thread of its own moves frames;
-// every member below may be called from any thread and waits, at most until its deadline.
+// One HTTP/2 connection of a test peer, client or server, on nghttp2. A thread of its own moves
+// frames; every member below may be called from any thread and waits, at most until its deadline.
 #pragma once
 
 #include <nghttp2/nghttp2.h>
@@ -44,7 +44,8 @@ class H2Peer {
 
   // Waits until the bytes left for the kernel; false when the stream or connection ended before.
   bool send(StreamId id, std::string_view bytes, Deadline deadline = Deadline());
-  // Queues the bytes and returns how many of the stream left before `quiet` passed without any leaving.
+  // Queues the bytes and returns how many of the stream left before `quiet` passed without any
+  // leaving.
   std::size_t send_until_blocked(StreamId id, std::string_view bytes, Milliseconds quiet);
   void finish(StreamId id, const Fields& trailers = {});
   void reset(StreamId id, std::uint32_t code);
@@ -65,8 +66,8 @@ class H2Peer {
   // Waits for the final head; false when the stream ended without or the deadline passed.
   bool wait_head(StreamId id, Deadline deadline = Deadline());
   bool wait_interim(StreamId id, std::size_t count, Deadline deadline = Deadline());
-  // The next body bytes, giving their flow-control window back; empty at the end, whatever its kind, and
-  // when the deadline passed.
+  // The next body bytes, giving their flow-control window back; empty at the end, whatever its
+  // kind, and when the deadline passed.
   std::string read_some(StreamId id, Deadline deadline = Deadline());
   bool wait_reset(StreamId id, Deadline deadline = Deadline());
   bool wait_closed(Deadline deadline = Deadline());
@@ -111,9 +112,9 @@ class H2Peer {
   std::condition_variable changed_;
   nghttp2_session* session_ = nullptr;
   std::map<StreamId, Stream> streams_;
-  Fields block_;            // the header block being received
+  Fields block_;  // the header block being received
   std::vector<StreamId> new_heads_;
-  std::string output_;      // frames on their way to the channel
+  std::string output_;  // frames on their way to the channel
   std::optional<Goaway> goaway_;
   std::string failure_;
   bool ended_ = false;

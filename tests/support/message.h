@@ -26,27 +26,27 @@ struct Request {
   std::string method = "GET";
   std::string target = "/";
   std::string authority = "test.example";  // Host, or :authority
-  Fields headers;   // without Host; on HTTP/2 without pseudo-fields
+  Fields headers;                          // without Host; on HTTP/2 without pseudo-fields
   std::string body;
   Fields trailers;
   // As received by Upstream:
-  bool complete = false;         // the body ended cleanly
-  std::string raw_head;          // HTTP/1: the exact bytes up to the empty line
-  std::size_t connection = 0;    // number of the connection, counted from 1
+  bool complete = false;       // the body ended cleanly
+  std::string raw_head;        // HTTP/1: the exact bytes up to the empty line
+  std::size_t connection = 0;  // number of the connection, counted from 1
 };
 
 struct Response {
   int status = 0;
-  std::string reason;            // HTTP/1
+  std::string reason;  // HTTP/1
   Fields headers;
   std::string body;
   Fields trailers;
   std::vector<Response> interim;
   // As received by Client:
-  bool complete = false;         // ended as its framing says
-  std::string failure;           // why it is not complete
+  bool complete = false;                    // ended as its framing says
+  std::string failure;                      // why it is not complete
   std::optional<std::uint32_t> reset_code;  // HTTP/2: of the RST_STREAM
-  std::string raw_head;          // HTTP/1
+  std::string raw_head;                     // HTTP/1
 };
 
 Request get(std::string target, Fields headers = {});

@@ -68,7 +68,9 @@ Process::~Process() {
   static_cast<void>(wait_exit());
 }
 
-void Process::signal(int number) const { ::kill(pid_, number); }
+void Process::signal(int number) const {
+  ::kill(pid_, number);
+}
 
 std::optional<int> Process::exit_code() {
   if (exit_code_) return exit_code_;

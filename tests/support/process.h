@@ -34,8 +34,12 @@ class Process {
   std::optional<int> wait_exit(Deadline deadline = Deadline());
   [[nodiscard]] pid_t pid() const { return pid_; }
 
-  [[nodiscard]] std::string standard_output() const { return read_file(options_.folder + "/stdout"); }
-  [[nodiscard]] std::string standard_error() const { return read_file(options_.folder + "/stderr"); }
+  [[nodiscard]] std::string standard_output() const {
+    return read_file(options_.folder + "/stdout");
+  }
+  [[nodiscard]] std::string standard_error() const {
+    return read_file(options_.folder + "/stderr");
+  }
   // What its open descriptors are, one text each.
   [[nodiscard]] std::vector<std::string> descriptors() const;
   [[nodiscard]] std::uint64_t resident_bytes() const;

@@ -57,9 +57,10 @@ ProxyConfig& ProxyConfig::watch() {
 
 ProxyConfig& ProxyConfig::tls(const std::string& certificate, const std::string& key,
                               const std::string& client_ca) {
-  const std::string clients = client_ca.empty() ? "" : fmt::format(", client_ca_file: \"{}\"", client_ca);
-  return server(
-      fmt::format("tls: {{certificate_file: \"{}\", key_file: \"{}\"{}}}", certificate, key, clients));
+  const std::string clients =
+      client_ca.empty() ? "" : fmt::format(", client_ca_file: \"{}\"", client_ca);
+  return server(fmt::format("tls: {{certificate_file: \"{}\", key_file: \"{}\"{}}}", certificate,
+                            key, clients));
 }
 
 std::string ProxyConfig::yaml(std::uint16_t port, std::uint16_t admin, std::uint16_t health) const {
@@ -101,7 +102,9 @@ Proxy::~Proxy() {
   }
 }
 
-void Proxy::write_config(const ProxyConfig& config) { write_file(config_path(), yaml(config)); }
+void Proxy::write_config(const ProxyConfig& config) {
+  write_file(config_path(), yaml(config));
+}
 
 void Proxy::wait_until_ready() {
   const bool ready = eventually([&] {
@@ -161,7 +164,9 @@ void Proxy::expect_clean_stderr() {
 
 // ---- asking ----
 
-Response Proxy::fetch(const Request& request) { return Client(port_).fetch(request); }
+Response Proxy::fetch(const Request& request) {
+  return Client(port_).fetch(request);
+}
 
 Response Proxy::health(const std::string& path) {
   return Client(health_).fetch(get(path, {{"Connection", "close"}}));
@@ -181,7 +186,8 @@ double Proxy::metric_sum(const std::string& name, const std::string& label) {
   for (std::string line; std::getline(lines, line);) {
     const std::string_view sample = std::string_view(line).substr(0, line.rfind(' '));
     if (sample.substr(0, sample.find('{')) != name) continue;
-    if (sample.find(label) != std::string_view::npos) sum += std::stod(line.substr(sample.size() + 1));
+    if (sample.find(label) != std::string_view::npos)
+      sum += std::stod(line.substr(sample.size() + 1));
   }
   return sum;
 }
@@ -202,7 +208,8 @@ std::vector<nlohmann::json> Proxy::access_log() const {
   std::istringstream lines(process_->standard_output());
   for (std::string line; std::getline(lines, line);) {
     nlohmann::json entry = nlohmann::json::parse(line, nullptr, false);
-    if (entry.is_object() && entry.value("logger", "") == "access") list.push_back(std::move(entry));
+    if (entry.is_object() && entry.value("logger", "") == "access")
+      list.push_back(std::move(entry));
   }
   return list;
 }

@@ -1,6 +1,6 @@
-// The real proxy as a child process, with its configuration in a temporary folder. When it goes it is
-// asked to stop, and the test fails if it does not exit with 0, if it leaked a descriptor, or if a
-// sanitizer reported anything.
+// The real proxy as a child process, with its configuration in a temporary folder. When it goes it
+// is asked to stop, and the test fails if it does not exit with 0, if it leaked a descriptor, or if
+// a sanitizer reported anything.
 #pragma once
 
 #include <memory>
@@ -15,7 +15,8 @@
 
 namespace outrigger::test {
 
-// A configuration file with the ports filled in later. Extra keys are YAML in flow style: "a: 1, b: 2".
+// A configuration file with the ports filled in later. Extra keys are YAML in flow style: "a: 1, b:
+// 2".
 class ProxyConfig {
  public:
   // An upstream `name` at the scripted `upstream`, reached as "/<name>/...".
@@ -36,7 +37,8 @@ class ProxyConfig {
   ProxyConfig& tls(const std::string& certificate, const std::string& key,
                    const std::string& client_ca = {});
 
-  [[nodiscard]] std::string yaml(std::uint16_t port, std::uint16_t admin, std::uint16_t health) const;
+  [[nodiscard]] std::string yaml(std::uint16_t port, std::uint16_t admin,
+                                 std::uint16_t health) const;
   [[nodiscard]] const std::vector<Upstream*>& scripted() const { return scripted_; }
 
  private:
@@ -77,7 +79,8 @@ class Proxy {
   // The sum over all samples of that name whose labels contain `label`.
   double metric_sum(const std::string& name, const std::string& label = {});
 
-  // Rewrites the file in place, sends SIGHUP and waits for the outcome ("ok", "invalid", "unchanged").
+  // Rewrites the file in place, sends SIGHUP and waits for the outcome ("ok", "invalid",
+  // "unchanged").
   void reload(const ProxyConfig& config, const std::string& outcome = "ok");
   void write_config(const ProxyConfig& config);
   [[nodiscard]] std::string yaml(const ProxyConfig& config) const {

@@ -11,7 +11,9 @@ Script& Script::add(Step step) {
   return *this;
 }
 
-Script& Script::run(Step step) { return add(std::move(step)); }
+Script& Script::run(Step step) {
+  return add(std::move(step));
+}
 
 Script& Script::after(Milliseconds wait) {
   return add([wait](Exchange&) { std::this_thread::sleep_for(wait); });

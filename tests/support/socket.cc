@@ -61,7 +61,8 @@ Socket Socket::start_connect(std::uint16_t port, ConnectOptions options) {
   }
   set_option(socket.fd_, IPPROTO_TCP, TCP_NODELAY, 1);
   const sockaddr_in address = loopback(port);
-  const int done = ::connect(socket.fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  const int done =
+      ::connect(socket.fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address);
   if (done != 0 && errno != EINPROGRESS) {
     give_up("connect to port {}: {}", port, std::strerror(errno));
   }
@@ -107,7 +108,9 @@ void Socket::reset() {
   close();
 }
 
-void Socket::half_close() const { ::shutdown(fd_, SHUT_WR); }
+void Socket::half_close() const {
+  ::shutdown(fd_, SHUT_WR);
+}
 
 void Socket::shut_down() const {
   if (fd_ >= 0) ::shutdown(fd_, SHUT_RDWR);

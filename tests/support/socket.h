@@ -50,7 +50,8 @@ enum class Wait { kRead, kWrite };
 // False when the deadline passed first. A hang-up counts as ready.
 bool wait_for(int fd, Wait what, Deadline deadline);
 
-// A port on which nobody listens. Outside the kernel's range for outgoing connections, so it stays free.
+// A port on which nobody listens. Outside the kernel's range for outgoing connections, so it stays
+// free.
 std::uint16_t free_port();
 
 }  // namespace outrigger::test

@@ -1,6 +1,7 @@
-// An upstream that does what a test says: it listens on a free loopback port and answers each request by
-// the first script that expects it. A request nobody expects, a script that ran into its deadline and an
-// expectation that nothing met are failures of the test, reported by verify() or the destructor.
+// An upstream that does what a test says: it listens on a free loopback port and answers each
+// request by the first script that expects it. A request nobody expects, a script that ran into its
+// deadline and an expectation that nothing met are failures of the test, reported by verify() or
+// the destructor.
 #pragma once
 
 #include <atomic>
@@ -22,9 +23,9 @@ namespace outrigger::test {
 struct UpstreamOptions {
   Http http = Http::k1;
   bool tls = false;
-  TlsFiles files = {};                // with tls; a trusted_ca demands client certificates
-  std::string alpn = {};                 // with tls; default by `http`
-  std::uint16_t port = 0;           // 0: a free one
+  TlsFiles files = {};     // with tls; a trusted_ca demands client certificates
+  std::string alpn = {};   // with tls; default by `http`
+  std::uint16_t port = 0;  // 0: a free one
   H2Options h2 = {};
 };
 

@@ -45,8 +45,8 @@ class H1Exchange final : public Exchange {
   void reply(const Response& response) override {
     Fields fields = response.headers;
     const bool chunked = !response.trailers.empty();
-    const bool bodiless = response.status == 204 || response.status == 304 ||
-                          response.status / 100 == 1;
+    const bool bodiless =
+        response.status == 204 || response.status == 304 || response.status / 100 == 1;
     const bool framed = find(fields, "content-length") != nullptr;
     if (chunked) {
       fields.emplace_back("Transfer-Encoding", "chunked");
@@ -65,14 +65,16 @@ class H1Exchange final : public Exchange {
 
   void start(int status, const Fields& fields) override {
     Fields all = fields;
-    chunked_ = find(all, "content-length") == nullptr &&
-               !same_name(value_of(all, "connection"), "close");
+    chunked_ =
+        find(all, "content-length") == nullptr && !same_name(value_of(all, "connection"), "close");
     if (chunked_) all.emplace_back("Transfer-Encoding", "chunked");
     put(head_text(status, "", all));
     note_close(all);
   }
 
-  void send(std::string_view bytes) override { put(chunked_ ? write_chunk(bytes) : std::string(bytes)); }
+  void send(std::string_view bytes) override {
+    put(chunked_ ? write_chunk(bytes) : std::string(bytes));
+  }
 
   void finish(const Fields& trailers) override {
     if (chunked_) put(write_last_chunk(trailers));

@@ -54,7 +54,8 @@ void H2Exchange::interim(int status, const Fields& fields) {
 
 void H2Exchange::reply(const Response& response) {
   Fields fields = response.headers;
-  const bool bodiless = response.status == 204 || response.status == 304 || request.method == "HEAD";
+  const bool bodiless =
+      response.status == 204 || response.status == 304 || request.method == "HEAD";
   const bool sized = response.status != 204 && response.status != 304 && response.trailers.empty();
   if (sized && find(fields, "content-length") == nullptr) {
     fields.emplace_back("content-length", std::to_string(response.body.size()));
@@ -75,12 +76,16 @@ void H2Exchange::send(std::string_view bytes) {
   if (!peer_.send(id_, bytes)) throw ClientGone("the client left");
 }
 
-void H2Exchange::finish(const Fields& trailers) { peer_.finish(id_, trailers); }
+void H2Exchange::finish(const Fields& trailers) {
+  peer_.finish(id_, trailers);
+}
 
 std::size_t H2Exchange::send_until_blocked(std::string_view bytes, Milliseconds quiet) {
   return peer_.send_until_blocked(id_, bytes, quiet);
 }
 
-void H2Exchange::raw(std::string_view) { give_up("raw bytes on HTTP/2"); }
+void H2Exchange::raw(std::string_view) {
+  give_up("raw bytes on HTTP/2");
+}
 
 }  // namespace outrigger::test

@@ -7,10 +7,12 @@
 namespace outrigger::http {
 namespace {
 
-TimePoint at(Duration d) { return TimePoint{1h + d}; }
+TimePoint at(Duration d) {
+  return TimePoint{1h + d};
+}
 
 struct Flood {
-  const char* name;     // and its source
+  const char* name;  // and its source
   H2FrameHead frame;
   int fine;             // so many at one moment are taken
   const char* verdict;  // on the next

@@ -26,7 +26,8 @@ Pairs sent(const H2Fields& fields) {
 }
 
 Pairs get(const Pairs& more = {}) {
-  Pairs pairs{{":method", "GET"}, {":scheme", "https"}, {":authority", "a.test"}, {":path", "/x?y"}};
+  Pairs pairs{
+      {":method", "GET"}, {":scheme", "https"}, {":authority", "a.test"}, {":path", "/x?y"}};
   pairs.insert(pairs.end(), more.begin(), more.end());
   return pairs;
 }
@@ -56,36 +57,52 @@ TEST(H2Headers, JudgesRequestsAsStrictlyAsHttp1) {
   const Row rows[] = {
       {"RFC 9113 8.3.1 CONNECT", {{":method", "CONNECT"}, {":authority", "a.test:443"}}, 0},
       {"RFC 8441 4 extended CONNECT",
-       {{":method", "CONNECT"}, {":protocol", "websocket"}, {":scheme", "https"}, {":path", "/"},
-        {":authority", "a.test"}}, 0},
+       {{":method", "CONNECT"},
+        {":protocol", "websocket"},
+        {":scheme", "https"},
+        {":path", "/"},
+        {":authority", "a.test"}},
+       0},
       {"RFC 9113 8.3.1 OPTIONS *",
-       {{":method", "OPTIONS"}, {":scheme", "https"}, {":path", "*"}, {":authority", "a.test"}}, 0},
+       {{":method", "OPTIONS"}, {":scheme", "https"}, {":path", "*"}, {":authority", "a.test"}},
+       0},
       {"* only for OPTIONS",
-       {{":method", "GET"}, {":scheme", "https"}, {":path", "*"}, {":authority", "a.test"}}, 400},
+       {{":method", "GET"}, {":scheme", "https"}, {":path", "*"}, {":authority", "a.test"}},
+       400},
       {"RFC 9113 8.3.1 Host without :authority",
-       {{":method", "GET"}, {":scheme", "https"}, {":path", "/"}, {"host", "a.test"}}, 0},
+       {{":method", "GET"}, {":scheme", "https"}, {":path", "/"}, {"host", "a.test"}},
+       0},
       {"Host equal, default port", get({{"host", "A.test:443"}}), 0},
       {"Host differs", get({{"host", "b.test"}}), 400},
       {"Host differs in port", get({{"host", "a.test:444"}}), 400},
       {"two Hosts", get({{"host", "a.test"}, {"host", "a.test"}}), 400},
       {"RFC 9113 8.3.1 user-info",
-       {{":method", "GET"}, {":scheme", "https"}, {":path", "/"}, {":authority", "u@a.test"}}, 400},
+       {{":method", "GET"}, {":scheme", "https"}, {":path", "/"}, {":authority", "u@a.test"}},
+       400},
       {"architecture 8 Host with a path",
-       {{":method", "GET"}, {":scheme", "https"}, {":path", "/"}, {":authority", "a.test/evil"}}, 400},
+       {{":method", "GET"}, {":scheme", "https"}, {":path", "/"}, {":authority", "a.test/evil"}},
+       400},
       {"architecture 8 fragment",
-       {{":method", "GET"}, {":scheme", "https"}, {":path", "/a#b"}, {":authority", "a.test"}}, 400},
+       {{":method", "GET"}, {":scheme", "https"}, {":path", "/a#b"}, {":authority", "a.test"}},
+       400},
       {"architecture 8 0x80 in target",
-       {{":method", "GET"}, {":scheme", "https"}, {":path", "/\x80"}, {":authority", "a.test"}}, 400},
+       {{":method", "GET"}, {":scheme", "https"}, {":path", "/\x80"}, {":authority", "a.test"}},
+       400},
       {"space in target",
-       {{":method", "GET"}, {":scheme", "https"}, {":path", "/a b"}, {":authority", "a.test"}}, 400},
+       {{":method", "GET"}, {":scheme", "https"}, {":path", "/a b"}, {":authority", "a.test"}},
+       400},
       {"no path",
-       {{":method", "GET"}, {":scheme", "https"}, {":path", ""}, {":authority", "a.test"}}, 400},
+       {{":method", "GET"}, {":scheme", "https"}, {":path", ""}, {":authority", "a.test"}},
+       400},
       {"absolute :path",
-       {{":method", "GET"}, {":scheme", "https"}, {":path", "http://b/"}, {":authority", "a.test"}}, 400},
+       {{":method", "GET"}, {":scheme", "https"}, {":path", "http://b/"}, {":authority", "a.test"}},
+       400},
       {"scheme that we do not speak",
-       {{":method", "GET"}, {":scheme", "ftp"}, {":path", "/"}, {":authority", "a.test"}}, 400},
+       {{":method", "GET"}, {":scheme", "ftp"}, {":path", "/"}, {":authority", "a.test"}},
+       400},
       {"architecture 9.1 method length",
-       {{":method", long_method}, {":scheme", "https"}, {":path", "/"}, {":authority", "a.test"}}, 501},
+       {{":method", long_method}, {":scheme", "https"}, {":path", "/"}, {":authority", "a.test"}},
+       501},
       {"architecture 9.5 underscore spelling", get({{"content_length", "5"}}), 400},
       {"other underscores pass", get({{"x_y", "5"}}), 0},
   };
@@ -113,7 +130,8 @@ TEST(H2Headers, BoundsFieldsAndBytes) {
   for (const Row& row : rows) {
     H2HeadBuilder builder(limits);
     Pairs pairs = get();
-    for (std::size_t i = 0; i < row.fields; ++i) pairs.emplace_back("x", std::string(row.bytes_each - 1, 'v'));
+    for (std::size_t i = 0; i < row.fields; ++i)
+      pairs.emplace_back("x", std::string(row.bytes_each - 1, 'v'));
     feed(builder, pairs);
     RequestHead head;
     const std::optional<Refusal> refusal = builder.take(head);
@@ -176,8 +194,11 @@ TEST(H2Headers, LeavesConnectionFieldsBehind) {  // RFC 9113 8.2.2
   head.headers.add("X-A", "1");
   H2Fields fields;
   ASSERT_TRUE(request_fields(head, "http", fields));
-  const Pairs expected{{":method", "POST"}, {":scheme", "http"}, {":path", "/p"},
-                       {":authority", "a.test"}, {"X-A", "1"}};
+  const Pairs expected{{":method", "POST"},
+                       {":scheme", "http"},
+                       {":path", "/p"},
+                       {":authority", "a.test"},
+                       {"X-A", "1"}};
   EXPECT_EQ(sent(fields), expected);
 }
 
@@ -202,7 +223,8 @@ TEST(H2Headers, NeverIndexesSecrets) {  // RFC 7541 7.1.3
 }
 
 TEST(H2Headers, RefusesToSendWhatCouldSplitAMessage) {  // architecture 9.4
-  for (const std::string& value : {std::string("a\rb"), std::string("a\nb"), std::string("a\0b", 3)}) {
+  for (const std::string& value :
+       {std::string("a\rb"), std::string("a\nb"), std::string("a\0b", 3)}) {
     RequestHead head = request();
     head.headers.add("x", value);
     H2Fields fields;
@@ -225,8 +247,9 @@ TEST(H2Headers, TurnsAnUpgradeIntoExtendedConnectAndBack) {  // RFC 8441 5
   head.headers.add("Sec-WebSocket-Version", "13");
   H2Fields fields;
   ASSERT_TRUE(request_fields(head, "https", fields));
-  const Pairs expected{{":method", "CONNECT"}, {":protocol", "websocket"}, {":scheme", "https"},
-                       {":path", "/p"}, {":authority", "a.test"}, {"Sec-WebSocket-Version", "13"}};
+  const Pairs expected{{":method", "CONNECT"},   {":protocol", "websocket"},
+                       {":scheme", "https"},     {":path", "/p"},
+                       {":authority", "a.test"}, {"Sec-WebSocket-Version", "13"}};
   EXPECT_EQ(sent(fields), expected);
 
   ResponseHead response;
@@ -240,7 +263,11 @@ TEST(H2Headers, TurnsAnUpgradeIntoExtendedConnectAndBack) {  // RFC 8441 5
 
 TEST(H2Headers, ReadsContentLengthOnlyWhenItIsOne) {
   const std::pair<const char*, std::optional<std::uint64_t>> rows[] = {
-      {"0", 0}, {"12", 12}, {"", std::nullopt}, {"1x", std::nullopt}, {"-1", std::nullopt},
+      {"0", 0},
+      {"12", 12},
+      {"", std::nullopt},
+      {"1x", std::nullopt},
+      {"-1", std::nullopt},
       {"18446744073709551616", std::nullopt}};
   for (const auto& [text, length] : rows) {
     Headers headers;

@@ -1,5 +1,5 @@
-// The other end of an HTTP/2 connection in tests: writes any frames, well-formed or not, and lists the
-// frames that came back. Shares no code with the proxy but the HPACK of nghttp2.
+// The other end of an HTTP/2 connection in tests: writes any frames, well-formed or not, and lists
+// the frames that came back. Shares no code with the proxy but the HPACK of nghttp2.
 #pragma once
 
 #include <fcntl.h>
@@ -22,7 +22,15 @@ namespace outrigger::test {
 using Fields = std::vector<std::pair<std::string, std::string>>;
 
 enum FrameType : std::uint8_t {
-  kData, kHeaders, kPriority, kRstStream, kSettings, kPushPromise, kPing, kGoaway, kWindowUpdate,
+  kData,
+  kHeaders,
+  kPriority,
+  kRstStream,
+  kSettings,
+  kPushPromise,
+  kPing,
+  kGoaway,
+  kWindowUpdate,
   kContinuation
 };
 enum FrameFlag : std::uint8_t { kNone = 0, kEndStream = 1, kAck = 1, kEndHeaders = 4, kPadded = 8 };
@@ -142,8 +150,11 @@ class FrameReader {
       head.payload = bytes_.substr(0, 4);
       const std::size_t length = head.number() >> 8;
       if (bytes_.size() < 9 + length) return;
-      Frame next{static_cast<std::uint8_t>(bytes_[3]), static_cast<std::uint8_t>(bytes_[4]), 0,
-                 bytes_.substr(5, 4), {}};
+      Frame next{static_cast<std::uint8_t>(bytes_[3]),
+                 static_cast<std::uint8_t>(bytes_[4]),
+                 0,
+                 bytes_.substr(5, 4),
+                 {}};
       next.stream = static_cast<std::int32_t>(next.number() & 0x7fffffff);
       next.payload = bytes_.substr(9, length);
       bytes_.erase(0, 9 + length);
@@ -210,7 +221,8 @@ class H2Peer {
     return all;
   }
   [[nodiscard]] bool ended(std::int32_t stream) const {
-    return find(kHeaders, stream, kEndStream) != nullptr || find(kData, stream, kEndStream) != nullptr;
+    return find(kHeaders, stream, kEndStream) != nullptr ||
+           find(kData, stream, kEndStream) != nullptr;
   }
 
   FrameReader reader;

@@ -41,7 +41,8 @@ class H2SessionTest : public testing::Test {
                 frame(test::kSettings, test::kAck, 0));
   }
   Status headers(std::int32_t id, const Fields& fields, int flags = test::kEndHeaders) {
-    return feed(frame(test::kHeaders, static_cast<std::uint8_t>(flags), id, peer.hpack.encode(fields)));
+    return feed(
+        frame(test::kHeaders, static_cast<std::uint8_t>(flags), id, peer.hpack.encode(fields)));
   }
   [[nodiscard]] const test::Frame* last(std::uint8_t type) const {
     for (auto it = peer.frames.rbegin(); it != peer.frames.rend(); ++it) {
@@ -58,8 +59,10 @@ class H2SessionTest : public testing::Test {
 };
 
 constexpr int kWhole = test::kEndHeaders | test::kEndStream;
-const Fields kGet{{":method", "GET"}, {":scheme", "http"}, {":path", "/"}, {":authority", "a.test"}};
-const Fields kPost{{":method", "POST"}, {":scheme", "http"}, {":path", "/"}, {":authority", "a.test"}};
+const Fields kGet{
+    {":method", "GET"}, {":scheme", "http"}, {":path", "/"}, {":authority", "a.test"}};
+const Fields kPost{
+    {":method", "POST"}, {":scheme", "http"}, {":path", "/"}, {":authority", "a.test"}};
 
 Fields with(Fields fields, std::initializer_list<std::pair<std::string, std::string>> more) {
   fields.insert(fields.end(), more.begin(), more.end());
@@ -71,8 +74,8 @@ TEST_F(H2SessionTest, AnnouncesItsLimits) {  // RFC 9113 6.5, RFC 8441 3
   ASSERT_FALSE(peer.frames.empty());
   const std::string& payload = peer.frames.front().payload;
   EXPECT_EQ(peer.frames.front().type, test::kSettings);
-  for (const std::string& entry :
-       {test::setting(3, 100), test::setting(4, 256 * 1024), test::setting(6, 65536), test::setting(8, 1)}) {
+  for (const std::string& entry : {test::setting(3, 100), test::setting(4, 256 * 1024),
+                                   test::setting(6, 65536), test::setting(8, 1)}) {
     EXPECT_NE(payload.find(entry), std::string::npos);
   }
 }
@@ -101,7 +104,8 @@ TEST_F(H2SessionTest, SendsTrailersAfterTheBody) {
   ASSERT_TRUE(hello());
   ASSERT_TRUE(headers(1, kGet, kWhole));
   const H2StreamPtr s = stream();
-  ASSERT_TRUE(session->respond(*s, ResponseHead{200, Version::kHttp2, {}, {}}, H2Session::Body::kFollows));
+  ASSERT_TRUE(
+      session->respond(*s, ResponseHead{200, Version::kHttp2, {}, {}}, H2Session::Body::kFollows));
   session->send(*s, Slice::literal("x"));
   Headers trailers;
   trailers.add("grpc-status", "0");
@@ -186,7 +190,8 @@ TEST_F(H2SessionTest, StopsFramingAtTheLimitOfABatch) {
                    frame(test::kWindowUpdate, 0, 0, test::big_endian(1 << 24, 4))));
   ASSERT_TRUE(headers(1, kGet, kWhole));
   const H2StreamPtr s = stream();
-  ASSERT_TRUE(session->respond(*s, ResponseHead{200, Version::kHttp2, {}, {}}, H2Session::Body::kFollows));
+  ASSERT_TRUE(
+      session->respond(*s, ResponseHead{200, Version::kHttp2, {}, {}}, H2Session::Body::kFollows));
   session->send(*s, Slice::copy(std::string(500'000, 'x')));
   H2Output output;
   ASSERT_TRUE(session->gather(output, 100'000, now));
@@ -206,7 +211,9 @@ TEST_F(H2SessionTest, ResetsMalformedRequests) {  // RFC 9113 8.1.1: a stream er
       {"8.2.1 CR in value", with(kGet, {{"x", "a\rb"}})},
       {"8.2.1 LF in value", with(kGet, {{"x", "a\nb"}})},
       {"8.2.1 NUL in value", with(kGet, {{"x", std::string("a\0b", 3)}})},
-      {"8.2.1 control byte", with(kGet, {{"x", "a\x01" "b"}})},
+      {"8.2.1 control byte", with(kGet, {{"x",
+                                          "a\x01"
+                                          "b"}})},
       {"8.2.1 space at the end of a value", with(kGet, {{"x", "a "}})},
       {"8.2.1 colon in name", with(kGet, {{"x:y", "a"}})},
       {"8.2.1 space in name", with(kGet, {{"x y", "a"}})},
@@ -219,15 +226,20 @@ TEST_F(H2SessionTest, ResetsMalformedRequests) {  // RFC 9113 8.1.1: a stream er
       {"8.2.2 te other than trailers", with(kGet, {{"te", "gzip"}})},
       {"8.3 unknown pseudo", with(kGet, {{":x", "y"}})},
       {"8.3 response pseudo", with(kGet, {{":status", "200"}})},
-      {"8.3 pseudo after field", {{":method", "GET"}, {":scheme", "http"}, {"a", "b"}, {":path", "/"},
-                                  {":authority", "a.test"}}},
+      {"8.3 pseudo after field",
+       {{":method", "GET"},
+        {":scheme", "http"},
+        {"a", "b"},
+        {":path", "/"},
+        {":authority", "a.test"}}},
       {"8.3 duplicate :path", with(kGet, {{":path", "/"}})},
       {"8.3 duplicate :method", with(kGet, {{":method", "GET"}})},
       {"8.3.1 no :path", {{":method", "GET"}, {":scheme", "http"}, {":authority", "a.test"}}},
       {"8.3.1 no :method", {{":scheme", "http"}, {":path", "/"}, {":authority", "a.test"}}},
       {"8.3.1 no :scheme", {{":method", "GET"}, {":path", "/"}, {":authority", "a.test"}}},
       {"8.3.1 no authority", {{":method", "GET"}, {":scheme", "http"}, {":path", "/"}}},
-      {"8.5 CONNECT with :path", {{":method", "CONNECT"}, {":path", "/"}, {":authority", "a.test:1"}}},
+      {"8.5 CONNECT with :path",
+       {{":method", "CONNECT"}, {":path", "/"}, {":authority", "a.test:1"}}},
       {"8441 4 :protocol without CONNECT", with(kGet, {{":protocol", "websocket"}})},
       {"8.1.1 two lengths", with(kPost, {{"content-length", "1"}, {"content-length", "1"}})},
       {"8.1.1 bad length", with(kPost, {{"content-length", "+1"}})},
@@ -275,7 +287,8 @@ TEST_F(H2SessionTest, AnswersAHeadBeyondTheLimitsWithoutKeepingIt) {
 TEST_F(H2SessionTest, SurvivesAnHpackBomb) {  // CVE-2016-6581
   ASSERT_TRUE(hello());
   // One 4000 byte value in the table, then 16,000 references to it: 64 MB when decoded.
-  const std::string first = peer.hpack.encode(kGet) + "\x40\x01x\x7f\xa1\x1e" + std::string(4000, 'v');
+  const std::string first =
+      peer.hpack.encode(kGet) + "\x40\x01x\x7f\xa1\x1e" + std::string(4000, 'v');
   std::string block = first + std::string(16000, '\xbe');
   std::string frames = frame(test::kHeaders, 0, 1, block.substr(0, 16384));
   frames += frame(test::kContinuation, test::kEndHeaders, 1, block.substr(16384));
@@ -343,7 +356,8 @@ TEST_F(H2SessionTest, EndsTheConnectionOnContinuationFloods) {  // CVE-2024-2818
   ASSERT_TRUE(hello());
   Status fed = feed(frame(test::kHeaders, 0, 1, peer.hpack.encode(kGet)));
   int sent = 0;
-  for (; sent < 100 && fed; ++sent) fed = feed(frame(test::kContinuation, 0, 1, std::string("\0\1a\1b", 5)));
+  for (; sent < 100 && fed; ++sent)
+    fed = feed(frame(test::kContinuation, 0, 1, std::string("\0\1a\1b", 5)));
   ASSERT_FALSE(fed);
   EXPECT_LE(sent, 9);
   EXPECT_EQ(last(test::kGoaway)->number(4), NGHTTP2_ENHANCE_YOUR_CALM);
@@ -372,7 +386,8 @@ TEST_F(H2SessionTest, RefusesWhatIsNotHttp2) {
 
 TEST_F(H2SessionTest, TakesBytesInAnyPieces) {
   std::string all(test::kPreface);
-  all += frame(test::kSettings, 0, 0) + frame(test::kHeaders, test::kEndHeaders, 1, peer.hpack.encode(kPost)) +
+  all += frame(test::kSettings, 0, 0) +
+         frame(test::kHeaders, test::kEndHeaders, 1, peer.hpack.encode(kPost)) +
          frame(test::kData, test::kEndStream, 1, "body");
   for (const char byte : all) ASSERT_TRUE(feed({&byte, 1}));
   EXPECT_TRUE(stream()->opened && stream()->in_ended);
@@ -449,7 +464,8 @@ TEST_F(H2ClientSessionTest, TellsACutBodyFromAMissingAnswer) {
   const H2StreamPtr waiting = get();
   ASSERT_TRUE(settings_frame());
   ASSERT_TRUE(headers(1, {{":status", "200"}}));
-  session->abort(Error{Errc::kReset, Origin::kUpstream, Phase::kNoConnection, "connection_terminated", {}});
+  session->abort(
+      Error{Errc::kReset, Origin::kUpstream, Phase::kNoConnection, "connection_terminated", {}});
   EXPECT_EQ(answered->failure->reason, "http_response_incomplete");
   EXPECT_EQ(answered->failure->phase, Phase::kAnswered);
   EXPECT_EQ(waiting->failure->reason, "connection_terminated");
@@ -463,7 +479,8 @@ TEST_F(H2ClientSessionTest, RefusesPush) {
   ASSERT_NE(last(test::kRstStream), nullptr);
   EXPECT_EQ(last(test::kRstStream)->stream, 2);
   ASSERT_TRUE(feed(frame(test::kSettings, test::kAck, 0)));
-  (void)feed(frame(test::kPushPromise, test::kEndHeaders, 1, test::big_endian(2, 4) + peer.hpack.encode(kGet)));
+  (void)feed(frame(test::kPushPromise, test::kEndHeaders, 1,
+                   test::big_endian(2, 4) + peer.hpack.encode(kGet)));
   ASSERT_NE(last(test::kGoaway), nullptr);
 }
 
