@@ -15,10 +15,11 @@ std::vector<std::unique_ptr<Filter>> in_order(std::unique_ptr<Filter> observe,
                                               std::unique_ptr<Filter> send) {
   std::vector<std::unique_ptr<Filter>> filters;
   const auto push = [&](std::unique_ptr<Filter> filter) { filters.push_back(std::move(filter)); };
-  push(std::move(observe));                               // sees every answer, whoever made it
-  push(std::make_unique<Gateway>(policies));              // what must not pass, no policy should see
-  push(std::make_unique<AttemptTimers>(policies.timeouts));  // bounds one attempt: inside all that repeats
-  push(std::move(send));                                  // has no next
+  push(std::move(observe));                   // sees every answer, whoever made it
+  push(std::make_unique<Gateway>(policies));  // what must not pass, no policy should see
+  push(std::make_unique<AttemptTimers>(
+      policies.timeouts));  // bounds one attempt: inside all that repeats
+  push(std::move(send));    // has no next
   return filters;
 }
 

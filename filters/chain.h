@@ -1,5 +1,5 @@
-// Puts the filters of a route in their order (DESIGN 3): the one list, the same for all routes. A filter that
-// a route does not use is not in its chain.
+// Puts the filters of a route in their order (DESIGN 3): the one list, the same for all routes. A
+// filter that a route does not use is not in its chain.
 #pragma once
 
 #include <string_view>
@@ -21,7 +21,8 @@ class ChainBuilder {
   [[nodiscard]] Chain route(const config::Upstream& upstream, const config::Route* route,
                             upstream::Cluster& cluster) const;
   // The chain of what is forwarded to hosts that no upstream names.
-  [[nodiscard]] Chain forward(const config::Policies& policies, upstream::ForwardProxy& proxy) const;
+  [[nodiscard]] Chain forward(const config::Policies& policies,
+                              upstream::ForwardProxy& proxy) const;
 
  private:
   ObserveContext& observe_;

@@ -1,5 +1,5 @@
-// A filter is a feature that stands around the rest of the chain: it may call `next` zero, one or many
-// times and returns a response. See filters/README.md: "write a filter in 60 lines".
+// A filter is a feature that stands around the rest of the chain: it may call `next` zero, one or
+// many times and returns a response. See filters/README.md: "write a filter in 60 lines".
 #pragma once
 
 #include <memory>
@@ -26,7 +26,8 @@ class Next {
   std::size_t at_;
 };
 
-// One per route and worker; serves many exchanges at once, so it keeps nothing of one exchange in itself.
+// One per route and worker; serves many exchanges at once, so it keeps nothing of one exchange in
+// itself.
 class Filter {
  public:
   virtual ~Filter() = default;

@@ -72,7 +72,8 @@ ProbeVerdicts verdicts_for(const config::Upstream& upstream, const Blueprint* be
   if (before != nullptr) {
     const auto& old = before->config->upstreams;
     for (std::size_t i = 0; i < old.size(); ++i) {
-      if (old[i].name == upstream.name && upstream::same_connections(old[i], upstream)) return before->probes[i];
+      if (old[i].name == upstream.name && upstream::same_connections(old[i], upstream))
+        return before->probes[i];
     }
   }
   return std::make_shared<std::vector<upstream::SharedHealth>>(upstream.endpoints.size());
@@ -85,8 +86,8 @@ Result<std::shared_ptr<const Blueprint>> draw_blueprint(config::Snapshot config,
                                                         std::span<const SocketAddress> listeners,
                                                         const Blueprint* before) {
   const config::Forward& forward = config->server.forward;
-  auto blueprint = std::make_shared<Blueprint>(
-      Blueprint{config, {}, {}, DestinationPolicy(forward.allow_hosts, forward.allow_cidrs, forward.ports)});
+  auto blueprint = std::make_shared<Blueprint>(Blueprint{
+      config, {}, {}, DestinationPolicy(forward.allow_hosts, forward.allow_cidrs, forward.ports)});
   blueprint->destinations.refuse_listeners(listeners);
   for (unsigned i = 0; i < workers; ++i) {
     Result<WorkerTls> tls = load_tls(*config, ticket_keys);

@@ -1,5 +1,5 @@
-// What the supervisor prepares of one configuration for all workers, so that no worker reads a file:
-// the snapshot, TLS contexts, what probes know of endpoints. Immutable once handed over.
+// What the supervisor prepares of one configuration for all workers, so that no worker reads a
+// file: the snapshot, TLS contexts, what probes know of endpoints. Immutable once handed over.
 #pragma once
 
 #include <map>
@@ -31,8 +31,9 @@ struct Blueprint {
   DestinationPolicy destinations;
 };
 
-// Reads the files that the configuration names. `before` may be null; probe verdicts of upstreams whose
-// connections did not change are taken over from it. Error: kConfig, with the file and the mend.
+// Reads the files that the configuration names. `before` may be null; probe verdicts of upstreams
+// whose connections did not change are taken over from it. Error: kConfig, with the file and the
+// mend.
 Result<std::shared_ptr<const Blueprint>> draw_blueprint(config::Snapshot config, unsigned workers,
                                                         std::shared_ptr<TlsTicketKeys> ticket_keys,
                                                         std::span<const SocketAddress> listeners,

@@ -30,7 +30,7 @@ ConfigWatch::ConfigWatch(EventLoop& loop, std::string file, std::function<void()
 }
 
 ConfigWatch::Identity ConfigWatch::identify() const {
-  struct stat status {};
+  struct stat status{};
   if (::stat(file_.c_str(), &status) != 0) return {};
   return {status.st_dev, status.st_ino, status.st_size, status.st_mtim};
 }

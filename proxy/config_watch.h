@@ -1,6 +1,6 @@
-// Notices that the configuration file has changed: written in place, replaced by rename, or swapped behind
-// a symlink as Kubernetes does with a mounted ConfigMap. Watches the folder, because a file that is replaced
-// takes its own watch with it. Main thread.
+// Notices that the configuration file has changed: written in place, replaced by rename, or swapped
+// behind a symlink as Kubernetes does with a mounted ConfigMap. Watches the folder, because a file
+// that is replaced takes its own watch with it. Main thread.
 #pragma once
 
 #include <sys/stat.h>
@@ -15,8 +15,8 @@ namespace outrigger {
 
 class ConfigWatch final : private FdWatch, private Timer {
  public:
-  // `changed` is called once things have been quiet for a moment. A folder that cannot be watched is no
-  // error: SIGHUP still reloads; see watching().
+  // `changed` is called once things have been quiet for a moment. A folder that cannot be watched
+  // is no error: SIGHUP still reloads; see watching().
   ConfigWatch(EventLoop& loop, std::string file, std::function<void()> changed);
   ~ConfigWatch() { unwatch(); }
   [[nodiscard]] bool watching() const noexcept { return FdWatch::watching(); }

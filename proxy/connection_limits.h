@@ -1,5 +1,5 @@
-// How many client connections the process and each client address may have. Shared by all workers; asked
-// once a connection, so one lock is enough.
+// How many client connections the process and each client address may have. Shared by all workers;
+// asked once a connection, so one lock is enough.
 #pragma once
 
 #include <cstdint>

@@ -40,9 +40,11 @@ Task<Result<http::Response>> ExchangeServer::answer(Exchange& exchange, Generati
   } catch (const std::exception& error) {
     bug = error.what();
   }
-  log_.error("exchange", "a bug ended an exchange", {{"request_id", exchange.id()}, {"error", bug}});
+  log_.error("exchange", "a bug ended an exchange",
+             {{"request_id", exchange.id()}, {"error", bug}});
   http::Response response = filters::answer_failure(
-      exchange, Error{Errc::kInternal, Origin::kProxy, Phase::kNoConnection, "proxy_internal_error", {}});
+      exchange,
+      Error{Errc::kInternal, Origin::kProxy, Phase::kNoConnection, "proxy_internal_error", {}});
   if (exchange.observers.empty()) generation.unrouted().begin(exchange);
   generation.unrouted().stamp(exchange, response);
   co_return response;
@@ -52,7 +54,8 @@ http::Response ExchangeServer::misroute(Exchange& exchange, Generation& generati
                                         const upstream::Misroute& misroute) {
   generation.unrouted().begin(exchange);
   exchange.source = filters::Source::kProxy;
-  if (const http::ProblemKind* kind = http::find_problem_kind(misroute.code); misroute.status >= 400) {
+  if (const http::ProblemKind* kind = http::find_problem_kind(misroute.code);
+      misroute.status >= 400) {
     exchange.why = kind == nullptr ? misroute.code : kind->proxy_error;
   }
   http::Response response = upstream::make_misroute_response(misroute, generation.config(),

@@ -1,5 +1,5 @@
-// Answers requests: routes each one, runs its chain, delivers the answer, and tells the observers. One a
-// worker, on its thread.
+// Answers requests: routes each one, runs its chain, delivers the answer, and tells the observers.
+// One a worker, on its thread.
 #pragma once
 
 #include <memory>
@@ -20,7 +20,9 @@ class ExchangeServer final : public http::ExchangeHandler {
 
   // Exchanges that begin from now on use `generation`.
   void use(std::shared_ptr<Generation> generation) noexcept { generation_ = std::move(generation); }
-  [[nodiscard]] const std::shared_ptr<Generation>& generation() const noexcept { return generation_; }
+  [[nodiscard]] const std::shared_ptr<Generation>& generation() const noexcept {
+    return generation_;
+  }
 
   Task<void> serve(http::Request request, http::ResponseSink& sink, const http::ClientInfo& client,
                    CancelScope& scope) override;

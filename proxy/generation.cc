@@ -27,8 +27,8 @@ http::ServerSettings server_settings(const config::ServerLimits& limits) {
 
 // Files may have changed under the same name, so whatever reads files is made anew.
 bool keeps_connections(const config::Upstream& before, const config::Upstream& now) {
-  return before.name == now.name && upstream::same_connections(before, now) && now.tls.ca_file.empty() &&
-         now.tls.certificate_file.empty();
+  return before.name == now.name && upstream::same_connections(before, now) &&
+         now.tls.ca_file.empty() && now.tls.certificate_file.empty();
 }
 
 }  // namespace
@@ -57,12 +57,14 @@ std::shared_ptr<upstream::Cluster> Generation::cluster_for(const Worker& worker,
   for (std::size_t i = 0; before != nullptr && i < before->clusters_.size(); ++i) {
     if (keeps_connections(before->config().upstreams[i], wanted)) return before->clusters_[i];
   }
-  const upstream::Cluster::Setup setup{worker.loop,  worker.resolver,         worker.random,
-                                       nullptr,      tls_.upstreams[index],
-                                       blueprint_->probes[index],
-                                       [ejected = worker.ejected, name = wanted.name](auto endpoint) {
-                                         ejected(name, endpoint);
-                                       }};
+  const upstream::Cluster::Setup setup{
+      worker.loop,
+      worker.resolver,
+      worker.random,
+      nullptr,
+      tls_.upstreams[index],
+      blueprint_->probes[index],
+      [ejected = worker.ejected, name = wanted.name](auto endpoint) { ejected(name, endpoint); }};
   return std::make_shared<upstream::Cluster>(setup, wanted);
 }
 
@@ -84,9 +86,9 @@ void Generation::start_probers(const Worker& worker) {
   for (std::size_t i = 0; i < clusters_.size(); ++i) {
     const config::Upstream& upstream = config().upstreams[i];
     if (!upstream.health.active) continue;
-    probers_.push_back(std::make_unique<upstream::Prober>(worker.loop, worker.random, *clusters_[i],
-                                                          *upstream.health.active,
-                                                          blueprint_->probes[i], worker.probe_changed));
+    probers_.push_back(std::make_unique<upstream::Prober>(
+        worker.loop, worker.random, *clusters_[i], *upstream.health.active, blueprint_->probes[i],
+        worker.probe_changed));
   }
 }
 

@@ -1,5 +1,6 @@
-// Everything that one worker makes of one configuration: router, clusters, chains. Exchanges keep the one
-// they began with alive; clusters whose connections' settings did not change pass on to the next.
+// Everything that one worker makes of one configuration: router, clusters, chains. Exchanges keep
+// the one they began with alive; clusters whose connections' settings did not change pass on to the
+// next.
 #pragma once
 
 #include <memory>
@@ -45,7 +46,8 @@ class Generation {
   [[nodiscard]] const filters::Chain& chain(const upstream::Routed& routed) const noexcept;
   // Tells of answers to requests that have no route.
   [[nodiscard]] filters::Observe& unrouted() noexcept { return unrouted_; }
-  // No new exchange will begin on it: idle connections that no later generation took over are closed.
+  // No new exchange will begin on it: idle connections that no later generation took over are
+  // closed.
   void retire(const Generation& next);
 
  private:
@@ -61,10 +63,10 @@ class Generation {
   std::vector<std::shared_ptr<upstream::Cluster>> clusters_;  // one an upstream
   config::Policies forward_policies_;                         // of hosts that no upstream names
   std::unique_ptr<upstream::ForwardProxy> forward_;
-  std::vector<std::vector<filters::Chain>> chains_;           // [upstream][route], the default first
+  std::vector<std::vector<filters::Chain>> chains_;  // [upstream][route], the default first
   std::unique_ptr<filters::Chain> forward_chain_;
   filters::Observe unrouted_;
-  std::vector<std::unique_ptr<upstream::Prober>> probers_;    // last: they use the clusters
+  std::vector<std::unique_ptr<upstream::Prober>> probers_;  // last: they use the clusters
 };
 
 }  // namespace outrigger

@@ -13,11 +13,12 @@ HealthServer::HealthServer(EventLoop& loop, Fd socket, MetricRegistry& metrics,
       state_(std::move(state)),
       publish_(std::move(publish)),
       connections_(loop),
-      listener_(loop, std::move(socket), [this](Fd fd, const SocketAddress& peer) {
-        accept(std::move(fd), peer);
-      }) {}
+      listener_(loop, std::move(socket),
+                [this](Fd fd, const SocketAddress& peer) { accept(std::move(fd), peer); }) {}
 
-HealthServer::~HealthServer() { scope_.cancel({Errc::kCancelled, Origin::kProxy, "stopping"}); }
+HealthServer::~HealthServer() {
+  scope_.cancel({Errc::kCancelled, Origin::kProxy, "stopping"});
+}
 
 void HealthServer::accept(Fd fd, const SocketAddress& peer) {
   if (connections_.size() < kMaxConnections) connections_.spawn(converse(std::move(fd), peer));
@@ -35,9 +36,8 @@ Task<void> HealthServer::serve(http::Request request, http::ResponseSink& sink,
     return metrics_.expose(exposition);
   };
   const http::RequestHead& head = request.head;
-  admin::HealthPage page =
-      admin::health_page(state_(), head.method, head.target,
-                         head.headers.get(http::HeaderId::kAccept), metrics);
+  admin::HealthPage page = admin::health_page(state_(), head.method, head.target,
+                                              head.headers.get(http::HeaderId::kAccept), metrics);
   (void)co_await sink.send(admin::to_response(std::move(page)), scope);
 }
 

@@ -1,5 +1,5 @@
-// Serves the health port: probes and metrics, on the main thread's loop, apart from the traffic, so that a
-// worker under load does not fail its probes.
+// Serves the health port: probes and metrics, on the main thread's loop, apart from the traffic, so
+// that a worker under load does not fail its probes.
 #pragma once
 
 #include <functional>

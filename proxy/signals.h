@@ -1,4 +1,5 @@
-// The process's signals as events of the main loop. Blocks them for every thread that starts afterwards.
+// The process's signals as events of the main loop. Blocks them for every thread that starts
+// afterwards.
 #pragma once
 
 #include <functional>

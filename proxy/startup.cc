@@ -38,12 +38,14 @@ Status override_address(config::ListenAddress& address, const std::optional<std:
 
 Result<SocketAddress> to_address(const config::ListenAddress& address) {
   if (address.text.starts_with("unix:")) {
-    if (auto path = SocketAddress::unix_path(std::string_view(address.text).substr(5))) return *path;
+    if (auto path = SocketAddress::unix_path(std::string_view(address.text).substr(5)))
+      return *path;
   }
   const std::string& host = address.host == "localhost" ? "127.0.0.1" : address.host;
   if (auto parsed = SocketAddress::parse(host, address.port)) return *parsed;
-  return fail(Errc::kConfig, Origin::kProxy, "bad_address",
-              "cannot listen on " + address.text + ": name an IP address, for example 127.0.0.1 or ::");
+  return fail(
+      Errc::kConfig, Origin::kProxy, "bad_address",
+      "cannot listen on " + address.text + ": name an IP address, for example 127.0.0.1 or ::");
 }
 
 bool needs_restart(const config::Server& running, const config::Server& wanted) {
@@ -63,8 +65,9 @@ Status check_store(const std::string& path) {
   std::error_code error;
   fs::path folder = fs::absolute(path, error);
   const auto bad = [&](std::string_view why) {
-    return fail(Errc::kSystem, Origin::kProxy, "store",
-                fmt::format("store.path {} {}; name a folder that user {} may write", path, why, getuid()));
+    return fail(
+        Errc::kSystem, Origin::kProxy, "store",
+        fmt::format("store.path {} {}; name a folder that user {} may write", path, why, getuid()));
   };
   if (fs::exists(folder, error) && !fs::is_directory(folder, error)) return bad("is not a folder");
   while (!fs::exists(folder, error) && folder.has_parent_path() && folder != folder.parent_path()) {

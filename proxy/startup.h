@@ -1,4 +1,5 @@
-// What must be settled before anything is served: the process's limits, the addresses, the data folder.
+// What must be settled before anything is served: the process's limits, the addresses, the data
+// folder.
 #pragma once
 
 #include <optional>
@@ -12,8 +13,8 @@ namespace outrigger {
 
 // Every connection is a descriptor on either side: takes all that the system grants.
 void raise_descriptor_limit();
-// Credentials pass through memory: no core file and no debugger of the same user (architecture 14). Not in
-// debug builds.
+// Credentials pass through memory: no core file and no debugger of the same user (architecture 14).
+// Not in debug builds.
 void guard_memory();
 
 // Replaces an address by HOST:PORT when there is one. Error: kConfig.
@@ -21,11 +22,12 @@ Status override_address(config::ListenAddress& address, const std::optional<std:
 // An address to bind to; names are not resolved. Error: kConfig.
 Result<SocketAddress> to_address(const config::ListenAddress& address);
 
-// Whether a reload leaves something of the new settings unapplied: sockets, threads and logs are made once.
+// Whether a reload leaves something of the new settings unapplied: sockets, threads and logs are
+// made once.
 [[nodiscard]] bool needs_restart(const config::Server& running, const config::Server& wanted);
 
-// The data folder is made when the first thing is stored; that it can be made is checked at the start.
-// Error: kSystem.
+// The data folder is made when the first thing is stored; that it can be made is checked at the
+// start. Error: kSystem.
 Status check_store(const std::string& path);
 
 }  // namespace outrigger

@@ -117,7 +117,8 @@ std::optional<config::Snapshot> Supervisor::overridden(const config::Snapshot& l
 Status Supervisor::open_logs() {
   const config::Server& server = config_->server;
   LogSinkSettings settings;
-  if (!config_->store.encryption_key.empty()) settings.masks.push_back(config_->store.encryption_key);
+  if (!config_->store.encryption_key.empty())
+    settings.masks.push_back(config_->store.encryption_key);
   auto process_log = LogSink::open("stderr", settings);
   if (!process_log) return std::unexpected(std::move(process_log).error());
   logs_.process = std::move(*process_log);
@@ -126,7 +127,8 @@ Status Supervisor::open_logs() {
                       (server.log_format == config::LogFormat::kAuto && sink.terminal());
     return text ? LogStyle::kText : LogStyle::kJson;
   };
-  logs_.logger = std::make_unique<Logger>(*logs_.process, options_.log_level, style(*logs_.process));
+  logs_.logger =
+      std::make_unique<Logger>(*logs_.process, options_.log_level, style(*logs_.process));
   if (server.access_log.enabled) {
     auto access_log = LogSink::open(server.access_log.path, settings);
     if (!access_log) return std::unexpected(std::move(access_log).error());
@@ -134,8 +136,9 @@ Status Supervisor::open_logs() {
   }
   metrics_ = std::make_unique<MetricRegistry>(server.max_series);
   shard_ = &metrics_->add_shard();
-  process_ = std::make_unique<ProcessState>(
-      *logs_.logger, logs_.access.get(), logs_.access ? style(*logs_.access) : LogStyle::kJson, *metrics_);
+  process_ = std::make_unique<ProcessState>(*logs_.logger, logs_.access.get(),
+                                            logs_.access ? style(*logs_.access) : LogStyle::kJson,
+                                            *metrics_);
   process_->connections.set(server.limits.connections, server.limits.connections_per_client);
   return {};
 }
@@ -172,7 +175,8 @@ Status Supervisor::start() {
     worker->start([this] { loop_.post([this] { serving(); }); });
   }
   health_server_ = std::make_unique<HealthServer>(
-      loop_, std::move(health_socket_), *metrics_, [this] { return health(); }, [this] { publish(); });
+      loop_, std::move(health_socket_), *metrics_, [this] { return health(); },
+      [this] { publish(); });
   signals_ = std::make_unique<Signals>(loop_, [this](int signal) { on_signal(signal); });
   if (config_->server.watch && !options_.config_file.empty()) {
     watch_ = std::make_unique<ConfigWatch>(loop_, options_.config_file,
@@ -281,8 +285,9 @@ void Supervisor::reload(std::string_view reason) {
 void Supervisor::drain() {
   lifecycle_ = admin::Lifecycle::kDraining;
   publish_state();
-  log().info("supervisor", "draining",
-             {{"announce", config_->server.drain.announce}, {"streams", config_->server.drain.streams}});
+  log().info(
+      "supervisor", "draining",
+      {{"announce", config_->server.drain.announce}, {"streams", config_->server.drain.streams}});
   tasks_.spawn([](Supervisor& self) -> Task<void> {
     if (!co_await SleepFor(self.loop_, self.scope_, self.config_->server.drain.announce)) co_return;
     for (const auto& worker : self.workers_) {
@@ -315,8 +320,7 @@ void Supervisor::publish_state() {
   admin::publish_lifecycle(*metrics_, lifecycle_);
   metrics_->publish(Metric::kConfigInfo, {{{config_->hash}, 1}});
   metrics_->publish(Metric::kConfigLastReloadSuccessTimestamp, {{{}, now}});
-  metrics_->publish(Metric::kBuildInfo,
-                    {{{std::string(kVersion), std::string(kCompiler)}, 1}});
+  metrics_->publish(Metric::kBuildInfo, {{{std::string(kVersion), std::string(kCompiler)}, 1}});
   shard_->gauge(Metric::kConfigLastReloadSuccessful).set(1);
 }
 
@@ -340,6 +344,8 @@ admin::HealthState Supervisor::health() const {
 
 }  // namespace
 
-int run(const RunOptions& options) { return Supervisor(options).run(); }
+int run(const RunOptions& options) {
+  return Supervisor(options).run();
+}
 
 }  // namespace outrigger

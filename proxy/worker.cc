@@ -18,7 +18,8 @@ Worker::~Worker() {
 }
 
 void Worker::start(std::function<void()> serving) {
-  thread_ = std::thread([this, serving = std::move(serving)]() mutable { main(std::move(serving)); });
+  thread_ =
+      std::thread([this, serving = std::move(serving)]() mutable { main(std::move(serving)); });
 }
 
 // Whatever allocates from the thread's pools is made and destroyed here.
@@ -39,6 +40,8 @@ void Worker::drain(std::function<void()> drained) {
   loop_.post([this, drained = std::move(drained)] { core_->drain(drained); });
 }
 
-void Worker::stop() { loop_.stop(); }
+void Worker::stop() {
+  loop_.stop();
+}
 
 }  // namespace outrigger

@@ -1,5 +1,6 @@
-// One thread, one loop, and everything that serves clients on it: listeners, connections, chains, pools.
-// Workers share nothing but what ProcessState names. The public methods are for the supervisor's thread.
+// One thread, one loop, and everything that serves clients on it: listeners, connections, chains,
+// pools. Workers share nothing but what ProcessState names. The public methods are for the
+// supervisor's thread.
 #pragma once
 
 #include <functional>
@@ -38,7 +39,8 @@ class Worker {
   void start(std::function<void()> serving);
   // Exchanges that begin from now on follow the new blueprint.
   void apply(std::shared_ptr<const Blueprint> blueprint);
-  // Accepts no more, finishes what runs; `drained` is called on the worker's thread when nothing is left.
+  // Accepts no more, finishes what runs; `drained` is called on the worker's thread when nothing is
+  // left.
   void drain(std::function<void()> drained);
   // Ends everything at once.
   void stop();

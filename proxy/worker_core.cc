@@ -8,13 +8,15 @@ namespace outrigger {
 namespace {
 
 constexpr Duration kMeasureEvery = 1s;
-// The best that can be said on a connection that is not served, in one try: the client may not even speak
-// HTTP/1.
+// The best that can be said on a connection that is not served, in one try: the client may not even
+// speak HTTP/1.
 constexpr std::string_view kFull =
     "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\n"
     "Proxy-Status: outrigger; error=connection_limit_reached\r\nConnection: close\r\n\r\n";
 
-LogChannel* channel_of(LogSink* sink) { return sink == nullptr ? nullptr : &sink->channel(); }
+LogChannel* channel_of(LogSink* sink) {
+  return sink == nullptr ? nullptr : &sink->channel();
+}
 
 }  // namespace
 
@@ -72,7 +74,11 @@ WorkerCore::~WorkerCore() {
 void WorkerCore::apply(std::shared_ptr<const Blueprint> blueprint) {
   const std::shared_ptr<Generation> before = exchanges_.generation();
   const Generation::Worker lent{
-      index_, loop_, resolver_, random_, observe_,
+      index_,
+      loop_,
+      resolver_,
+      random_,
+      observe_,
       [this](auto endpoint, bool up, auto why) { probe_changed(endpoint, up, why); },
       [this](auto upstream, auto endpoint) { ejected(upstream, endpoint); }};
   auto next = std::make_shared<Generation>(lent, std::move(blueprint), before.get());
@@ -141,7 +147,8 @@ void WorkerCore::measure_pools() {
       queued += endpoint->queued();
     }
     if (open == 0 && queued == 0 && generation.cluster(i).untouched()) continue;
-    metrics_.gauge(Metric::kUpstreamConnections, {name, "idle"}).set(static_cast<std::int64_t>(idle));
+    metrics_.gauge(Metric::kUpstreamConnections, {name, "idle"})
+        .set(static_cast<std::int64_t>(idle));
     metrics_.gauge(Metric::kUpstreamConnections, {name, "active"})
         .set(static_cast<std::int64_t>(open - idle));
     metrics_.gauge(Metric::kUpstreamQueued, {name}).set(static_cast<std::int64_t>(queued));

@@ -22,11 +22,15 @@ class Stages final : public AttemptProgress {
 
   void on_stage(AttemptStage stage) override {
     switch (stage) {
-      case AttemptStage::kConnecting: return start(timeouts_.connect, "connection_timeout");
-      case AttemptStage::kHandshaking: return start(timeouts_.tls, "tls_timeout");
-      case AttemptStage::kWaiting: return start(timeouts_.headers, "http_response_timeout");
+      case AttemptStage::kConnecting:
+        return start(timeouts_.connect, "connection_timeout");
+      case AttemptStage::kHandshaking:
+        return start(timeouts_.tls, "tls_timeout");
+      case AttemptStage::kWaiting:
+        return start(timeouts_.headers, "http_response_timeout");
       case AttemptStage::kSending:
-      case AttemptStage::kAnswered: return stage_.stop();
+      case AttemptStage::kAnswered:
+        return stage_.stop();
     }
   }
 

@@ -1,5 +1,5 @@
-// attempt_timers: bounds each stage of one attempt (connect, TLS, response head, silence in the body) and
-// its total time. A stream has no total: it lives for as long as it makes progress.
+// attempt_timers: bounds each stage of one attempt (connect, TLS, response head, silence in the
+// body) and its total time. A stream has no total: it lives for as long as it makes progress.
 #pragma once
 
 #include "config/config.h"

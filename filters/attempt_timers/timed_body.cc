@@ -12,7 +12,8 @@ Task<Result<Slice>> TimedBody::read(CancelScope& scope) {
 Task<Result<Slice>> TimedBody::read_timed(CancelScope& outer) {
   CancelScope scope(outer);
   DeadlineTimer timer(loop_, scope);
-  const Duration left = deadline_ ? std::max(*deadline_ - loop_.now(), Duration{0}) : Duration::max();
+  const Duration left =
+      deadline_ ? std::max(*deadline_ - loop_.now(), Duration{0}) : Duration::max();
   if (gap_ && *gap_ <= left) {
     timer.start(*gap_, {Errc::kTimeout, Origin::kUpstream, "connection_read_timeout"});
   } else {

@@ -17,7 +17,9 @@ class TimedBody final : public http::BodySource {
 
   Task<Result<Slice>> read(CancelScope& scope) override;
   [[nodiscard]] bool ready() const noexcept override { return inner_->ready(); }
-  [[nodiscard]] const http::Headers* trailers() const noexcept override { return inner_->trailers(); }
+  [[nodiscard]] const http::Headers* trailers() const noexcept override {
+    return inner_->trailers();
+  }
 
  private:
   Task<Result<Slice>> read_timed(CancelScope& scope);

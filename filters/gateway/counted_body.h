@@ -19,7 +19,9 @@ class CountedBody final : public http::BodySource {
   // Error: kTooLarge, origin client, `body_too_large`.
   Task<Result<Slice>> read(CancelScope& scope) override;
   [[nodiscard]] bool ready() const noexcept override { return inner_->ready(); }
-  [[nodiscard]] const http::Headers* trailers() const noexcept override { return inner_->trailers(); }
+  [[nodiscard]] const http::Headers* trailers() const noexcept override {
+    return inner_->trailers();
+  }
 
  private:
   std::unique_ptr<http::BodySource> inner_;

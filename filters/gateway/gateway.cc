@@ -29,8 +29,9 @@ Task<Result<http::Response>> Gateway::handle(Exchange& exchange, Next next) {
 
 Status Gateway::admit(Exchange& exchange) const {
   if (http::via_contains(exchange.request.head.headers, via_)) {
-    return fail(Errc::kProtocol, Origin::kClient, "proxy_loop_detected",
-                "the request has passed through this proxy before: an upstream's URL leads back to it");
+    return fail(
+        Errc::kProtocol, Origin::kClient, "proxy_loop_detected",
+        "the request has passed through this proxy before: an upstream's URL leads back to it");
   }
   const http::Body& body = exchange.request.body;
   if (policies_.max_request_body && body.length().value_or(0) > *policies_.max_request_body) {

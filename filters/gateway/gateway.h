@@ -1,6 +1,7 @@
-// gateway: the duties of an intermediary (RFC 9110 7.6) and the limits that hold before any policy is asked:
-// loops are refused, hop-by-hop fields end here, Via tells who passed the message on, our own fields stay
-// ours, the target becomes the upstream's, and a request body may not exceed its route's limit.
+// gateway: the duties of an intermediary (RFC 9110 7.6) and the limits that hold before any policy
+// is asked: loops are refused, hop-by-hop fields end here, Via tells who passed the message on, our
+// own fields stay ours, the target becomes the upstream's, and a request body may not exceed its
+// route's limit.
 #pragma once
 
 #include <string>

@@ -43,8 +43,8 @@ std::string_view write_address(char (&room)[kAddressRoom], const SocketAddress& 
   return {room, static_cast<std::size_t>(at - room)};
 }
 
-// One line in the making, written through a bare pointer: keys are literals, so that each is a few fixed
-// moves. Whoever makes it has seen to the room.
+// One line in the making, written through a bare pointer: keys are literals, so that each is a few
+// fixed moves. Whoever makes it has seen to the room.
 class Line {
  public:
   explicit Line(char* at) noexcept : at_(at) {}
@@ -66,7 +66,8 @@ class Line {
     *at_++ = '"';
   }
   template <std::size_t N>
-  void text(const char (&key)[N], std::string_view text, std::size_t longest = kLongestText) noexcept {
+  void text(const char (&key)[N], std::string_view text,
+            std::size_t longest = kLongestText) noexcept {
     if (text.empty()) return;
     literal(key);
     at_ = write_json_string(at_, text.substr(0, longest));

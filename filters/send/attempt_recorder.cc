@@ -7,9 +7,8 @@ namespace outrigger::filters {
 void AttemptRecorder::on_endpoint(std::uint16_t index, std::string_view name) {
   Attempt attempt;
   // The cluster of a forwarded host may be gone before the log is written.
-  attempt.endpoint = exchange_.routed.upstream != nullptr
-                         ? name
-                         : exchange_.request.head.headers.intern(name);
+  attempt.endpoint =
+      exchange_.routed.upstream != nullptr ? name : exchange_.request.head.headers.intern(name);
   attempt.endpoint_index = index;
   attempt.started = exchange_.loop.fresh_now();
   exchange_.attempts.push_back(attempt);

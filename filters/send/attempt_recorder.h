@@ -1,5 +1,5 @@
-// Writes the attempt log of an exchange from what the upstream side reports, and passes the stages on to
-// whoever times them. Lives in the frame of one send.
+// Writes the attempt log of an exchange from what the upstream side reports, and passes the stages
+// on to whoever times them. Lives in the frame of one send.
 #pragma once
 
 #include "filters/exchange.h"

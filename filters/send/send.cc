@@ -20,7 +20,8 @@ Task<Result<http::Response>> SendForward::handle(Exchange& exchange, Next) {
   const std::string_view asked = exchange.request.head.authority;
   Result<http::Response> response = std::unexpected(Error{});
   if (to.way == upstream::Way::kTunnel) {
-    response = co_await forward_.open_tunnel(to.forward_host, to.forward_port, *exchange.scope, recorder);
+    response =
+        co_await forward_.open_tunnel(to.forward_host, to.forward_port, *exchange.scope, recorder);
   } else {
     response = co_await forward_.send(to.forward_host, to.forward_port, to.forward_tls,
                                       exchange.request, *exchange.scope, recorder);

@@ -1,4 +1,5 @@
-// send: the innermost filter. Gives the request to the upstream's cluster and keeps the attempt log.
+// send: the innermost filter. Gives the request to the upstream's cluster and keeps the attempt
+// log.
 #pragma once
 
 #include "filters/filter.h"

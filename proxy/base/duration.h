@@ -16,7 +16,11 @@ struct TimePoint {
   auto operator<=>(const TimePoint&) const = default;
 };
 
-constexpr TimePoint operator+(TimePoint t, Duration d) { return {t.since_start + d}; }
-constexpr Duration operator-(TimePoint a, TimePoint b) { return a.since_start - b.since_start; }
+constexpr TimePoint operator+(TimePoint t, Duration d) {
+  return {t.since_start + d};
+}
+constexpr Duration operator-(TimePoint a, TimePoint b) {
+  return a.since_start - b.since_start;
+}
 
 }  // namespace outrigger

@@ -46,12 +46,18 @@ char* copy(char* at, std::string_view text) noexcept {
 
 char* write_escape(char* at, char c) noexcept {
   switch (c) {
-    case '"': return copy(at, "\\\"");
-    case '\\': return copy(at, "\\\\");
-    case '\n': return copy(at, "\\n");
-    case '\r': return copy(at, "\\r");
-    case '\t': return copy(at, "\\t");
-    default: break;
+    case '"':
+      return copy(at, "\\\"");
+    case '\\':
+      return copy(at, "\\\\");
+    case '\n':
+      return copy(at, "\\n");
+    case '\r':
+      return copy(at, "\\r");
+    case '\t':
+      return copy(at, "\\t");
+    default:
+      break;
   }
   constexpr std::string_view kHex = "0123456789abcdef";
   const auto value = static_cast<unsigned char>(c);
@@ -71,10 +77,10 @@ bool is_plain(std::string_view text) noexcept {
   for (; i + sizeof found <= text.size(); i += sizeof found) {
     std::uint64_t word;
     std::memcpy(&word, text.data() + i, sizeof word);
-    // Below 0x20, a quote, a backslash, DEL, above 0x7f: each sets the top bit of a byte. A borrow may set
-    // one too many, which only sends the text the long way.
-    found |= (word - kOnes * 0x20) | zero_in(word ^ (kOnes * '"')) | zero_in(word ^ (kOnes * '\\')) |
-             zero_in(word ^ (kOnes * 0x7f)) | word;
+    // Below 0x20, a quote, a backslash, DEL, above 0x7f: each sets the top bit of a byte. A borrow
+    // may set one too many, which only sends the text the long way.
+    found |= (word - kOnes * 0x20) | zero_in(word ^ (kOnes * '"')) |
+             zero_in(word ^ (kOnes * '\\')) | zero_in(word ^ (kOnes * 0x7f)) | word;
   }
   if ((found & kHighs) != 0) return false;
   for (; i < text.size(); ++i) {

@@ -15,7 +15,8 @@ namespace outrigger {
 // Appends `text` between quotes, escaped (RFC 8259 7). Each maximal invalid UTF-8 part becomes
 // U+FFFD, so the result is always valid JSON; U+2028 and U+2029 pass.
 void append_json_string(std::string& out, std::string_view text);
-// The same at `at`, where there is room for kMostEscaped bytes a byte of text and two quotes; returns the end.
+// The same at `at`, where there is room for kMostEscaped bytes a byte of text and two quotes;
+// returns the end.
 char* write_json_string(char* at, std::string_view text) noexcept;
 inline constexpr std::size_t kMostEscaped = 6;
 // Milliseconds with three decimals at `at`, where there is room for 24 bytes; returns the end.

@@ -1,5 +1,5 @@
-// The name by which this process calls itself in Via (RFC 9110 7.6.3): random, so that one process tells its
-// own loop from a chain of several, and an address is not given away.
+// The name by which this process calls itself in Via (RFC 9110 7.6.3): random, so that one process
+// tells its own loop from a chain of several, and an address is not given away.
 #pragma once
 
 #include <string_view>

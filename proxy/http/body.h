@@ -1,5 +1,6 @@
-// Bodies are pulled: whoever wants bytes awaits them, and nobody reads ahead of the slowest reader, so
-// back-pressure needs no watermarks. A small body is one slice and costs no source. One worker thread.
+// Bodies are pulled: whoever wants bytes awaits them, and nobody reads ahead of the slowest reader,
+// so back-pressure needs no watermarks. A small body is one slice and costs no source. One worker
+// thread.
 #pragma once
 
 #include <cstdint>
@@ -16,12 +17,13 @@ namespace outrigger::http {
 
 class Headers;
 
-// Produces one body. Destroying it before the end aborts production (stream reset, connection dropped).
+// Produces one body. Destroying it before the end aborts production (stream reset, connection
+// dropped).
 class BodySource {
  public:
   virtual ~BodySource() = default;
-  // The next bytes; an empty slice is the end, after which read() is not called again. An error means the
-  // body is incomplete: whoever forwards it must not end its own message cleanly.
+  // The next bytes; an empty slice is the end, after which read() is not called again. An error
+  // means the body is incomplete: whoever forwards it must not end its own message cleanly.
   virtual Task<Result<Slice>> read(CancelScope& scope) = 0;
   // True when read() would return without suspending.
   [[nodiscard]] virtual bool ready() const noexcept = 0;
@@ -42,7 +44,9 @@ class Body {
   [[nodiscard]] std::optional<std::uint64_t> length() const noexcept { return length_; }
   [[nodiscard]] bool ready() const noexcept { return source_ == nullptr || source_->ready(); }
   // The whole body when it is one buffer in memory; nullptr when it is produced piece by piece.
-  [[nodiscard]] const Slice* whole() const noexcept { return source_ == nullptr ? &whole_ : nullptr; }
+  [[nodiscard]] const Slice* whole() const noexcept {
+    return source_ == nullptr ? &whole_ : nullptr;
+  }
   [[nodiscard]] BodySource* source() noexcept { return source_.get(); }
   // Puts a source around the present one: `wrap(inner)` returns it. Nothing to do for a whole body.
   template <class Wrap>

@@ -53,12 +53,12 @@ Task<Status> ClientConnection::secure(CancelScope& outer) {
   co_return Status{};
 }
 
-// A plain connection speaks HTTP/2 when it begins with the whole preface (prior knowledge, RFC 9113 3.3).
+// A plain connection speaks HTTP/2 when it begins with the whole preface (prior knowledge, RFC
+// 9113 3.3).
 Task<ClientConnection::Protocol> ClientConnection::pick(CancelScope& outer) {
   if (stream_.tls() != nullptr && stream_.tls()->alpn() == "h2") co_return Protocol::kHttp2;
   CancelScope scope(outer);
-  while (first_.size() < kPreface.size() &&
-         kPreface.starts_with(first_.view())) {
+  while (first_.size() < kPreface.size() && kPreface.starts_with(first_.view())) {
     if (draining_ && first_.empty()) co_return Protocol::kNone;
     idle_ = first_.empty() ? &scope : nullptr;
     const Duration patience = first_.empty() ? settings_.first_request_idle : settings_.head_time;

@@ -1,5 +1,6 @@
-// One client connection from accept to close: TLS, the choice of protocol (ALPN, or the HTTP/2 preface on a
-// plain connection), then the server of that protocol. One task on its worker's thread.
+// One client connection from accept to close: TLS, the choice of protocol (ALPN, or the HTTP/2
+// preface on a plain connection), then the server of that protocol. One task on its worker's
+// thread.
 #pragma once
 
 #include <memory>
@@ -16,10 +17,11 @@ namespace outrigger::http {
 class ClientConnection {
  public:
   // `settings` and `handler` outlive the connection; `tls` may be null: a plain port.
-  ClientConnection(EventLoop& loop, Fd fd, const SocketAddress& peer, const ServerSettings& settings,
-                   TlsServerContext* tls, ExchangeHandler& handler);
+  ClientConnection(EventLoop& loop, Fd fd, const SocketAddress& peer,
+                   const ServerSettings& settings, TlsServerContext* tls, ExchangeHandler& handler);
 
-  // Serves until the connection ends. Returns how TLS went, for the counters; nothing else fails here.
+  // Serves until the connection ends. Returns how TLS went, for the counters; nothing else fails
+  // here.
   Task<Status> run(CancelScope& scope);
   // What runs finishes, nothing new begins; an idle connection ends at once.
   void drain();
@@ -34,7 +36,7 @@ class ClientConnection {
   TlsServerContext* tls_;
   ExchangeHandler& handler_;
   ClientInfo client_;
-  Slice first_;                 // read while picking the protocol
+  Slice first_;  // read while picking the protocol
   bool draining_ = false;
   CancelScope* idle_ = nullptr;  // set until a server has taken over
   std::unique_ptr<H1Server> h1_;

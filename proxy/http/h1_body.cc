@@ -53,10 +53,14 @@ void H1BodyReader::decode() {
 
 bool H1BodyReader::ready() const noexcept {
   switch (framing_.kind) {
-    case Kind::kNone: return true;
-    case Kind::kLength: return complete_ || !input_.empty();
-    case Kind::kChunked: return complete_ || refused_ || !staged_.empty();
-    case Kind::kUntilClose: return complete_ || !input_.empty();
+    case Kind::kNone:
+      return true;
+    case Kind::kLength:
+      return complete_ || !input_.empty();
+    case Kind::kChunked:
+      return complete_ || refused_ || !staged_.empty();
+    case Kind::kUntilClose:
+      return complete_ || !input_.empty();
   }
   return true;
 }
@@ -71,10 +75,10 @@ Task<Result<Slice>> H1BodyReader::read(CancelScope& scope) {
       }
       if (complete_) co_return Slice{};
       if (refused_) {
-        co_return fail(Errc::kProtocol, sender_,
-                       sender_ == Origin::kUpstream ? "http_response_transfer_coding"
-                                                    : "http_request_error",
-                       std::string(decoder_.refusal().detail));
+        co_return fail(
+            Errc::kProtocol, sender_,
+            sender_ == Origin::kUpstream ? "http_response_transfer_coding" : "http_request_error",
+            std::string(decoder_.refusal().detail));
       }
       CO_TRY(co_await receive(scope));
       decode();
@@ -112,7 +116,8 @@ Status H1BodyReader::check_pace(Duration waited, std::size_t bytes) {
   if (waited_ < pace_->window) return {};
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(waited_).count();
   if (received_ < pace_->bytes_per_second * static_cast<std::uint64_t>(seconds)) {
-    return fail(Errc::kTimeout, sender_, "body_too_slow", "the body arrives below the minimum rate");
+    return fail(Errc::kTimeout, sender_, "body_too_slow",
+                "the body arrives below the minimum rate");
   }
   waited_ = Duration{0};
   received_ = 0;

@@ -1,6 +1,6 @@
 #include "proxy/http/h1_serializer.h"
 
-#include <algorithm>
+#include <cstring>
 #include <string>
 
 #include "proxy/http/h1_grammar.h"
@@ -56,11 +56,12 @@ class HeadWriter {
   }
   void copy(std::string_view name, std::string_view value) {
     char* at = out_.extend(name.size() + value.size() + 4);
-    at = std::ranges::copy(name, at).out;
+    if (!name.empty()) std::memcpy(at, name.data(), name.size());
+    at += name.size();
     *at++ = ':';
     *at++ = ' ';
-    at = std::ranges::copy(value, at).out;
-    std::ranges::copy(kCrlf, at);
+    if (!value.empty()) std::memcpy(at, value.data(), value.size());
+    std::memcpy(at + value.size(), kCrlf.data(), kCrlf.size());
   }
 
   Buffer& out_;
@@ -201,7 +202,9 @@ Status write_request(Buffer& out, const RequestHead& head, const BodyFraming& fr
   writer.require(hosts <= 1);
   if (hosts == 0) writer.field("Host", head.authority);
   LengthField length(framing, LengthField::WithoutBody::kDrop);
-  write_fields(writer, head.headers, length, framing.kind, Cookies::kJoin);
+  // Only HTTP/2 splits the field into crumbs.
+  const Cookies cookies = head.version == Version::kHttp2 ? Cookies::kJoin : Cookies::kKeep;
+  write_fields(writer, head.headers, length, framing.kind, cookies);
   write_connection(writer, connection, head);
   return writer.finish();
 }

@@ -23,8 +23,8 @@ inline constexpr std::string_view kLastChunk = "0\r\n\r\n";  // ends a body with
 
 // Request line in origin-form (`head.target`; the authority of a CONNECT, "*"), Host first unless
 // the fields hold it, fields in their order. Content-Length is written once, from the framing: in
-// its place, or added. Cookie fields are joined (RFC 9113 8.2.3). kUpgrade writes `Upgrade:
-// <head.protocol>`.
+// its place, or added. The Cookie fields of an HTTP/2 request are joined (RFC 9113 8.2.3). kUpgrade
+// writes `Upgrade: <head.protocol>`.
 [[nodiscard]] Status write_request(Buffer& out, const RequestHead& head, const BodyFraming& framing,
                                    ConnectionOption connection);
 

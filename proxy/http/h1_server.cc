@@ -13,8 +13,8 @@ namespace {
 using Kind = BodyFraming::Kind;
 
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-// How long and how much a client may go on sending after its last answer, so that it reads that answer
-// instead of a reset (RFC 9112 9.6).
+// How long and how much a client may go on sending after its last answer, so that it reads that
+// answer instead of a reset (RFC 9112 9.6).
 constexpr Duration kLingerTime = 2s;
 constexpr std::size_t kLingerBytes = 16 * 1024 * 1024;
 // An unread request body of at most this is read to keep the connection.
@@ -37,7 +37,9 @@ class H1Server::RequestBody final : public BodySource {
   [[nodiscard]] bool ready() const noexcept override {
     return !server_.continue_due_ && server_.reader_.ready();
   }
-  [[nodiscard]] const Headers* trailers() const noexcept override { return server_.reader_.trailers(); }
+  [[nodiscard]] const Headers* trailers() const noexcept override {
+    return server_.reader_.trailers();
+  }
 
  private:
   H1Server& server_;
@@ -76,8 +78,9 @@ void H1Server::drain() {
   if (idle_ != nullptr) idle_->cancel({Errc::kCancelled, Origin::kProxy, "draining"});
 }
 
-// The first bytes may take as long as an idle connection may live; the head is then bounded absolutely, so
-// that one byte now and then does not hold a connection (architecture 10, Slowloris).
+// The first bytes may take as long as an idle connection may live; the head is then bounded
+// absolutely, so that one byte now and then does not hold a connection (architecture 10,
+// Slowloris).
 Duration H1Server::head_patience(std::optional<TimePoint> began) const {
   if (!began) return first_request_ ? settings_.first_request_idle : settings_.keep_alive_idle;
   const Duration left = *began + settings_.head_time - stream_.event_loop().now();
@@ -129,7 +132,8 @@ Task<void> H1Server::exchange(CancelScope& connection) {
   answering_ = answered_ = false;
   const auto framing = request_framing(head_);
   if (!framing) {
-    co_await refuse(framing.error().status, framing.error().code, framing.error().detail, connection);
+    co_await refuse(framing.error().status, framing.error().code, framing.error().detail,
+                    connection);
     co_return;
   }
   persistent_ = keep_alive(head_) && head_.method != Method::kConnect;

@@ -1,6 +1,6 @@
-// One client's HTTP/1 connection: reads requests one after the other, has each answered, writes the answer,
-// and decides whether the connection lives on. Pipelined requests wait their turn, so answers keep order.
-// Lives in the connection's task, on its worker's thread.
+// One client's HTTP/1 connection: reads requests one after the other, has each answered, writes the
+// answer, and decides whether the connection lives on. Pipelined requests wait their turn, so
+// answers keep order. Lives in the connection's task, on its worker's thread.
 #pragma once
 
 #include <optional>
@@ -50,20 +50,20 @@ class H1Server final : private ResponseSink {
   ExchangeHandler& handler_;
   const ClientInfo& client_;
 
-  Slice input_;           // read from the stream, not yet used
-  Buffer partial_;        // a head that came in pieces
+  Slice input_;     // read from the stream, not yet used
+  Buffer partial_;  // a head that came in pieces
   RequestParser parser_;
   H1BodyReader reader_;
-  RequestHead head_;      // of the request being served, until the handler has it
+  RequestHead head_;  // of the request being served, until the handler has it
   Buffer out_;
 
   Method method_ = Method::kGet;
   Version version_ = Version::kHttp11;
-  bool persistent_ = true;      // the connection may carry another request
-  bool continue_due_ = false;   // the client waits for 100 Continue
-  bool answering_ = false;      // bytes of the final answer may be on the wire
-  bool answered_ = false;       // the final answer is complete
-  bool whole_ = true;           // no answer was cut: the connection may end politely
+  bool persistent_ = true;     // the connection may carry another request
+  bool continue_due_ = false;  // the client waits for 100 Continue
+  bool answering_ = false;     // bytes of the final answer may be on the wire
+  bool answered_ = false;      // the final answer is complete
+  bool whole_ = true;          // no answer was cut: the connection may end politely
   bool draining_ = false;
   bool first_request_ = true;
   CancelScope* idle_ = nullptr;  // set while waiting for a request: what drain() ends

@@ -95,7 +95,8 @@ class MessageWriter {
       }
       if (data->empty()) co_return end();
       CO_TRY(add(std::move(*data)));
-      if (framing_.kind == Kind::kLength && written_.body_bytes == framing_.length) co_return Status{};
+      if (framing_.kind == Kind::kLength && written_.body_bytes == framing_.length)
+        co_return Status{};
     }
   }
 
@@ -181,7 +182,7 @@ bool write_at_once(Stream& stream, WholeMessage& message) {
 }
 
 Task<void> write_rest(Stream& stream, WholeMessage& message, CancelScope& scope,
-                         std::optional<Duration> stall) {
+                      std::optional<Duration> stall) {
   message.written.status = co_await stream.write(message.pieces, scope, stall);
 }
 

@@ -1,5 +1,5 @@
-// Writes one HTTP/1 message, either direction: the head, then the body by its framing. What is ready is
-// gathered into one system call; what is not is never waited for with bytes in hand.
+// Writes one HTTP/1 message, either direction: the head, then the body by its framing. What is
+// ready is gathered into one system call; what is not is never waited for with bytes in hand.
 #pragma once
 
 #include <array>
@@ -17,8 +17,8 @@
 namespace outrigger::http {
 
 struct Written {
-  Status status;                 // an error: the message on the wire is incomplete
-  bool body_failed = false;      // the error came from the body, not from the stream
+  Status status;             // an error: the message on the wire is incomplete
+  bool body_failed = false;  // the error came from the body, not from the stream
   std::uint64_t body_bytes = 0;
   std::uint32_t chunks = 0;
   std::optional<TimePoint> first_byte;  // when the head was handed to the kernel
@@ -38,8 +38,8 @@ std::optional<WholeMessage> whole_message(std::string_view head, const BodyFrami
 Task<void> write_rest(Stream& stream, WholeMessage& message, CancelScope& scope,
                       std::optional<Duration> stall);
 
-// Any message. `head` is a serialised head; it and `body` outlive the task. `stall` bounds the time in which the peer
-// takes no byte.
+// Any message. `head` is a serialised head; it and `body` outlive the task. `stall` bounds the time
+// in which the peer takes no byte.
 Task<Written> write_message(Stream& stream, std::string_view head, BodyFraming framing, Body& body,
                             CancelScope& scope, std::optional<Duration> stall);
 

@@ -29,7 +29,7 @@ H2Link::~H2Link() {
 
 void H2Link::schedule() {
   if (std::exchange(guard_->pending, true)) return;
-  stream_.event_loop().defer([guard = guard_] {
+  stream_.event_loop().at_batch_end([guard = guard_] {
     guard->pending = false;
     if (guard->link == nullptr) {
       delete guard;

@@ -186,9 +186,13 @@ class Headers::Pool {
 
 thread_local Headers::Pool Headers::pool_;
 
-Headers::Store* Headers::take() { return pool_.take(); }
+Headers::Store* Headers::take() {
+  return pool_.take();
+}
 
-void Headers::give(Store* store) noexcept { pool_.give(store); }
+void Headers::give(Store* store) noexcept {
+  pool_.give(store);
+}
 
 void Headers::Store::clear() noexcept {
   fields.clear();
@@ -203,7 +207,9 @@ void Headers::Store::add_chunk(std::size_t least) {
   arena_used = 0;
 }
 
-Headers::Headers(const Headers& other) { *this = other; }
+Headers::Headers(const Headers& other) {
+  *this = other;
+}
 
 Headers& Headers::operator=(const Headers& other) {
   if (this == &other) return *this;

@@ -61,7 +61,8 @@ HeaderId header_id(std::string_view name) noexcept;
 bool is_own_header(std::string_view name) noexcept;
 bool equals_ignore_case(std::string_view a, std::string_view b) noexcept;
 
-// Whether a parser of ours has held a field against the grammar: the serialiser need not do it again.
+// Whether a parser of ours has held a field against the grammar: the serialiser need not do it
+// again.
 enum class Grammar : std::uint8_t { kUnchecked, kChecked };
 
 struct Field {
@@ -71,8 +72,8 @@ struct Field {
   Grammar grammar = Grammar::kUnchecked;
 };
 
-// One pointer wide, because a list moves through every layer of the proxy; what it points to is pooled with
-// its capacity, so that a list in use allocates nothing.
+// One pointer wide, because a list moves through every layer of the proxy; what it points to is
+// pooled with its capacity, so that a list in use allocates nothing.
 class Headers {
  public:
   Headers() = default;

@@ -1,5 +1,5 @@
-// Requests and responses as the filter chain sees them, the same for HTTP/1 and HTTP/2. All text views
-// point into storage that the message's Headers keep (its head buffer or its arena).
+// Requests and responses as the filter chain sees them, the same for HTTP/1 and HTTP/2. All text
+// views point into storage that the message's Headers keep (its head buffer or its arena).
 #pragma once
 
 #include <cstdint>
@@ -14,13 +14,22 @@ namespace outrigger::http {
 
 enum class Version : std::uint8_t { kHttp10, kHttp11, kHttp2 };
 enum class Method : std::uint8_t {
-  kGet, kHead, kPost, kPut, kDelete, kConnect, kOptions, kTrace, kPatch, kOther
+  kGet,
+  kHead,
+  kPost,
+  kPut,
+  kDelete,
+  kConnect,
+  kOptions,
+  kTrace,
+  kPatch,
+  kOther
 };
 enum class TargetForm : std::uint8_t { kOrigin, kAbsolute, kAuthority, kAsterisk };  // RFC 9112 3.2
 
-Method method_of(std::string_view text) noexcept;          // case-sensitive (RFC 9110 9.1)
-bool is_safe(Method method) noexcept;                      // RFC 9110 9.2.1
-bool is_idempotent(Method method) noexcept;                // RFC 9110 9.2.2
+Method method_of(std::string_view text) noexcept;  // case-sensitive (RFC 9110 9.1)
+bool is_safe(Method method) noexcept;              // RFC 9110 9.2.1
+bool is_idempotent(Method method) noexcept;        // RFC 9110 9.2.2
 
 struct RequestHead {
   Method method = Method::kGet;
@@ -33,7 +42,9 @@ struct RequestHead {
   std::string_view protocol;   // :protocol of an extended CONNECT (RFC 8441), or empty
   Headers headers;
 
-  [[nodiscard]] std::string_view path() const noexcept { return target.substr(0, target.find('?')); }
+  [[nodiscard]] std::string_view path() const noexcept {
+    return target.substr(0, target.find('?'));
+  }
 };
 
 struct ResponseHead {
@@ -48,7 +59,8 @@ struct Request {
   Body body;
 };
 
-// The two directions of an accepted CONNECT or Upgrade. Owned by the response; destroying it closes.
+// The two directions of an accepted CONNECT or Upgrade. Owned by the response; destroying it
+// closes.
 class Tunnel {
  public:
   virtual ~Tunnel() = default;

@@ -15,7 +15,9 @@ Task<Status> StreamTunnel::write(Slice bytes, CancelScope& scope) {
   co_return co_await stream_.write(bytes.view(), scope);
 }
 
-Task<Status> StreamTunnel::finish(CancelScope& scope) { co_return co_await stream_.finish(scope); }
+Task<Status> StreamTunnel::finish(CancelScope& scope) {
+  co_return co_await stream_.finish(scope);
+}
 
 namespace {
 

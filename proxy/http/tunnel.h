@@ -1,4 +1,5 @@
-// Bytes both ways after an accepted CONNECT or Upgrade, until both sides are done. One worker thread.
+// Bytes both ways after an accepted CONNECT or Upgrade, until both sides are done. One worker
+// thread.
 #pragma once
 
 #include <cstdint>
@@ -26,13 +27,13 @@ class StreamTunnel final : public Tunnel {
 };
 
 struct Shuttled {
-  Status status;                  // the first error of either direction
+  Status status;  // the first error of either direction
   std::uint64_t to_client = 0;
   std::uint64_t to_upstream = 0;
 };
 
-// Copies in both directions; a clean end of one is passed on as a half-close, an error ends both. Both ends
-// outlive the task.
+// Copies in both directions; a clean end of one is passed on as a half-close, an error ends both.
+// Both ends outlive the task.
 Task<Shuttled> shuttle(Dispatcher& loop, Tunnel& client, Tunnel& upstream, CancelScope& scope);
 
 }  // namespace outrigger::http

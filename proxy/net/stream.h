@@ -44,8 +44,8 @@ class Stream final : private FdWatch {
     std::string_view piece = bytes;
     co_return co_await write(std::span(&piece, 1), scope, timeout);
   }
-  // Writes what the kernel takes at once of a plain stream, in one system call: the usual case without a
-  // coroutine. True when that was everything; pieces are cut by what was taken.
+  // Writes what the kernel takes at once of a plain stream, in one system call: the usual case
+  // without a coroutine. True when that was everything; pieces are cut by what was taken.
   [[nodiscard]] Result<bool> try_write(std::span<std::string_view> pieces);
   // No more from us: close_notify on TLS, then a half-close.
   Task<Status> finish(CancelScope& scope);

@@ -30,9 +30,23 @@ void Dispatcher::turn() {
 
 void Dispatcher::run_deferred() {
   while (!deferred_.empty()) {
-    std::vector<std::function<void()>> work;
-    work.swap(deferred_);
-    for (auto& item : work) item();
+    running_.swap(deferred_);
+    for (auto& item : running_) item();
+    running_.clear();
+  }
+}
+
+void Dispatcher::at_batch_end(std::function<void()> work) {
+  batch_end_.push_back(std::move(work));
+}
+
+void Dispatcher::end_batch() {
+  run_deferred();
+  while (!batch_end_.empty()) {
+    running_.swap(batch_end_);
+    for (auto& item : running_) item();
+    running_.clear();
+    run_deferred();
   }
 }
 

@@ -29,6 +29,9 @@ class Dispatcher {
 
   // Runs `work` after the current event, never inside the caller. Same thread only.
   void defer(std::function<void()> work);
+  // Runs `work` after the current batch of events: for what is cheaper done once for many events,
+  // such as writing to a connection that they share. Same thread only.
+  void at_batch_end(std::function<void()> work);
   // Runs `work` on this dispatcher's thread. Safe from any thread.
   virtual void post(std::function<void()> work) = 0;
 
@@ -39,6 +42,7 @@ class Dispatcher {
   // Runs what is due at now_, then what was deferred.
   void turn();
   void run_deferred();
+  void end_batch();
   [[nodiscard]] bool has_deferred() const noexcept { return !deferred_.empty(); }
   // Called when an armed timer may be due earlier than the loop planned to wake.
   virtual void wake_at(TimePoint when) noexcept = 0;
@@ -48,6 +52,8 @@ class Dispatcher {
 
  private:
   std::vector<std::function<void()>> deferred_;
+  std::vector<std::function<void()>> running_;  // keeps its capacity
+  std::vector<std::function<void()>> batch_end_;
 };
 
 // Suspends for a duration: `CO_TRY(co_await SleepFor(loop, scope, 2s))`.

@@ -43,7 +43,7 @@ EventLoop::EventLoop() {
 
 EventLoop::~EventLoop() {
   drop_posted();
-  run_deferred();
+  end_batch();
   if (read_block_ != nullptr) read_block_->unref();
   event_del(&timer_);
   event_del(&posted_event_);
@@ -51,21 +51,18 @@ EventLoop::~EventLoop() {
   event_base_free(base_);
 }
 
-void EventLoop::run(const std::function<void()>& after_batch) {
-  run_deferred();  // of before: no event would come for it
+void EventLoop::run() {
+  end_batch();  // of before: no event would come for it
   while (!stopping_.load(std::memory_order_acquire)) {
     event_base_loop(base_, EVLOOP_ONCE);
-    if (after_batch) {
-      now_ = monotonic();
-      after_batch();
-      run_deferred();
-    }
+    end_batch();
   }
 }
 
 void EventLoop::run_once() {
-  run_deferred();
+  end_batch();
   event_base_loop(base_, EVLOOP_ONCE);
+  end_batch();
 }
 
 void EventLoop::stop() noexcept {

@@ -21,9 +21,8 @@ class EventLoop final : public Dispatcher {
   EventLoop();
   ~EventLoop() override;
 
-  // Serves events until stop(). `after_batch` runs after each batch of events, before the loop
-  // sleeps.
-  void run(const std::function<void()>& after_batch = {});
+  // Serves events until stop().
+  void run();
   // Deferred work, then one batch of events; waits for one at most until the next timer. For tests.
   void run_once();
   void stop() noexcept;  // any thread

@@ -66,6 +66,8 @@ void FramePool::give(void* frame, std::size_t bytes) noexcept {
   std::free(frame);
 }
 
-std::size_t FramePool::live() noexcept { return lists.live; }
+std::size_t FramePool::live() noexcept {
+  return lists.live;
+}
 
 }  // namespace outrigger

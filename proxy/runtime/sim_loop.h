@@ -17,15 +17,17 @@ class SimLoop final : public Dispatcher {
   // Fires everything due in the next `d`, in order of time, each at its own time.
   void advance(Duration d) {
     const TimePoint end = now_ + d;
-    run_deferred();
+    end_batch();
     while (const auto next = wheel_.next()) {
       const TimePoint due{Duration{static_cast<std::int64_t>(*next) * 1'000'000}};
       if (due > end) break;
       if (due > now_) now_ = due;
       turn();
+      end_batch();
     }
     now_ = end;
     turn();
+    end_batch();
   }
 
  private:

@@ -1,5 +1,5 @@
-// Hears of everything that happens between choosing an endpoint and the response head: what the attempt
-// log, the timers and the metrics are made of.
+// Hears of everything that happens between choosing an endpoint and the response head: what the
+// attempt log, the timers and the metrics are made of.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,8 @@ namespace outrigger::upstream {
 
 class AttemptListener : public RequestProgress {
  public:
-  // An endpoint was chosen: a new attempt begins. `name` is host:port, alive as long as the cluster.
+  // An endpoint was chosen: a new attempt begins. `name` is host:port, alive as long as the
+  // cluster.
   virtual void on_endpoint(std::uint16_t index, std::string_view name) = 0;
   // No pooled connection was free. Each may come more than once, or not at all.
   virtual void on_queued() = 0;

@@ -5,9 +5,17 @@
 namespace outrigger::upstream {
 
 Cluster::Cluster(const Setup& setup, const config::Upstream& upstream)
-    : loop_(setup.loop), random_(setup.random), tls_(setup.tls), probes_(setup.probes), ejected_(setup.ejected) {
-  const EndpointContext context{setup.loop,         setup.resolver, tls_.get(), setup.destinations,
-                                upstream.protocol, upstream.pool,
+    : loop_(setup.loop),
+      random_(setup.random),
+      tls_(setup.tls),
+      probes_(setup.probes),
+      ejected_(setup.ejected) {
+  const EndpointContext context{setup.loop,
+                                setup.resolver,
+                                tls_.get(),
+                                setup.destinations,
+                                upstream.protocol,
+                                upstream.pool,
                                 upstream.policies.timeouts.gap};
   endpoints_.reserve(upstream.endpoints.size());
   for (const config::Endpoint& where : upstream.endpoints) {
@@ -20,8 +28,8 @@ bool Cluster::usable(std::size_t endpoint) const noexcept {
   return !endpoints_[endpoint]->passive().ejected(loop_.now());
 }
 
-// Power of two choices among the endpoints that are usable and not yet tried. With none usable all are:
-// a wrong suspicion of everything must not be an outage of our own making.
+// Power of two choices among the endpoints that are usable and not yet tried. With none usable all
+// are: a wrong suspicion of everything must not be an outage of our own making.
 std::size_t Cluster::pick(std::uint64_t tried) {
   const std::size_t n = endpoints_.size();
   if (n == 1) return 0;
@@ -58,7 +66,8 @@ Task<Result<http::Response>> Cluster::send(http::Request& request, CancelScope& 
     }
     const Error& error = outcome.error();
     const bool unreached = error.phase == Phase::kNoConnection && error.origin == Origin::kUpstream;
-    if (unreached && endpoint.passive().on_failure(loop_.now()) && ejected_) ejected_(endpoint.name());
+    if (unreached && endpoint.passive().on_failure(loop_.now()) && ejected_)
+      ejected_(endpoint.name());
     listener.on_failed(error);
     if (!unreached || scope.cancelled() || tries == endpoints_.size() || tries == kMaxTries) {
       co_return outcome;
@@ -77,8 +86,9 @@ void Cluster::retire() {
 }
 
 bool same_connections(const config::Upstream& a, const config::Upstream& b) {
-  return a.endpoints == b.endpoints && a.tls == b.tls && a.protocol == b.protocol && a.pool == b.pool &&
-         a.health == b.health && a.policies.timeouts.gap == b.policies.timeouts.gap;
+  return a.endpoints == b.endpoints && a.tls == b.tls && a.protocol == b.protocol &&
+         a.pool == b.pool && a.health == b.health &&
+         a.policies.timeouts.gap == b.policies.timeouts.gap;
 }
 
 }  // namespace outrigger::upstream

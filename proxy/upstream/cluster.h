@@ -1,5 +1,5 @@
-// An upstream's endpoints as one worker sees them, and the choice between them. One a worker and upstream;
-// survives a reload that leaves its connections' settings alone.
+// An upstream's endpoints as one worker sees them, and the choice between them. One a worker and
+// upstream; survives a reload that leaves its connections' settings alone.
 #pragma once
 
 #include <functional>
@@ -20,9 +20,9 @@ class Cluster {
     EventLoop& loop;
     Resolver& resolver;
     Random& random;
-    const DestinationPolicy* destinations = nullptr;      // for forwarded hosts
-    std::shared_ptr<TlsClientContext> tls;                // where an endpoint speaks TLS
-    std::shared_ptr<std::vector<SharedHealth>> probes;    // one an endpoint; null without probes
+    const DestinationPolicy* destinations = nullptr;    // for forwarded hosts
+    std::shared_ptr<TlsClientContext> tls;              // where an endpoint speaks TLS
+    std::shared_ptr<std::vector<SharedHealth>> probes;  // one an endpoint; null without probes
     // An endpoint was set aside after failures in a row; may be empty.
     std::function<void(std::string_view endpoint)> ejected;
   };
@@ -55,7 +55,8 @@ class Cluster {
   bool untouched_ = true;
 };
 
-// Whether a cluster built for one serves the other as well: same endpoints, TLS, protocol, pool and health.
+// Whether a cluster built for one serves the other as well: same endpoints, TLS, protocol, pool and
+// health.
 [[nodiscard]] bool same_connections(const config::Upstream& a, const config::Upstream& b);
 
 }  // namespace outrigger::upstream

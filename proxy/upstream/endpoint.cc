@@ -9,7 +9,8 @@ namespace outrigger::upstream {
 namespace {
 
 // Answers carry more fields than requests: CDNs and tracing add theirs.
-constexpr http::HeadLimits kAnswerLimits{.head_bytes = 128 * 1024, .field_bytes = 64 * 1024, .fields = 500};
+constexpr http::HeadLimits kAnswerLimits{
+    .head_bytes = 128 * 1024, .field_bytes = 64 * 1024, .fields = 500};
 
 std::string bracketed(const std::string& host) {
   return host.find(':') == std::string::npos ? host : "[" + host + "]";
@@ -22,11 +23,19 @@ std::string authority_of(const config::Endpoint& where) {
 }
 
 // A request whose body is in memory, or that has none, can be sent again.
-bool replayable(const http::Request& request) noexcept { return request.body.whole() != nullptr; }
+bool replayable(const http::Request& request) noexcept {
+  return request.body.whole() != nullptr;
+}
 
-bool stale(const Result<http::Response>& outcome) noexcept {
-  return !outcome && outcome.error().phase == Phase::kNothingAccepted &&
-         (outcome.error().code == Errc::kReset || outcome.error().code == Errc::kClosed);
+// The connection failed under the request before anything came back, and nothing was executed:
+// provably (P1), or because the method asks for nothing to be done (RFC 9110 9.2.2).
+bool stale(const Result<http::Response>& outcome, const http::Request& request) noexcept {
+  if (outcome || (outcome.error().code != Errc::kReset && outcome.error().code != Errc::kClosed)) {
+    return false;
+  }
+  const bool silent = outcome.error().reason == "connection_terminated";
+  return outcome.error().phase == Phase::kNothingAccepted ||
+         (silent && http::is_safe(request.head.method));
 }
 
 }  // namespace
@@ -87,7 +96,8 @@ Task<Result<http::Response>> Endpoint::exchange(http::Request& request, CancelSc
                                                 AttemptListener& listener) {
   request.head.authority = authority_;
   // An upgrade is HTTP/1's own: it takes that protocol whatever else the endpoint speaks.
-  const bool h1_only = !request.head.protocol.empty() && request.head.method != http::Method::kConnect;
+  const bool h1_only =
+      !request.head.protocol.empty() && request.head.method != http::Method::kConnect;
   bool fresh_only = false;
   for (bool in_line = false;; in_line = true) {
     if (!line_.empty() && !in_line) {
@@ -102,7 +112,8 @@ Task<Result<http::Response>> Endpoint::exchange(http::Request& request, CancelSc
       CO_TRY(co_await wait_in_line(scope));
       continue;
     }
-    // What is enough for one may be enough for the next, too: a new HTTP/2 connection serves the whole line.
+    // What is enough for one may be enough for the next, too: a new HTTP/2 connection serves the
+    // whole line.
     if (!line_.empty() && (shared != nullptr || may_dial(false))) next_in_line();
     const bool reused = shared != nullptr || pooled != nullptr;
     std::unique_ptr<Stream> dialled;
@@ -120,9 +131,9 @@ Task<Result<http::Response>> Endpoint::exchange(http::Request& request, CancelSc
     } else {
       outcome = co_await over_h1(std::move(pooled), request, scope, listener, reused);
     }
-    if (!reused || fresh_only || !stale(outcome) || !replayable(request) || scope.cancelled()) {
-      co_return outcome;
-    }
+    // A new HTTP/1 connection that fails says something of the upstream; a refused stream does not.
+    const bool replaceable = (reused || shared != nullptr) && !fresh_only && !scope.cancelled();
+    if (!replaceable || !stale(outcome, request) || !replayable(request)) co_return outcome;
     fresh_only = true;
   }
 }
@@ -144,14 +155,16 @@ Task<Result<http::Response>> Endpoint::over_h2(H2Connection& connection, http::R
 bool Endpoint::may_dial(bool h1_only) const noexcept {
   if (h1_open_ + h2_.size() + dialling_ >= context_.limits.connections) return false;
   if (h1_only || dialling_ == 0) return true;
-  // Requests share an HTTP/2 connection, so one is made at a time; while the protocol is not known, too.
+  // Requests share an HTTP/2 connection, so one is made at a time; while the protocol is not known,
+  // too.
   return spoken_ == Spoken::kHttp1;
 }
 
 Task<Status> Endpoint::wait_in_line(CancelScope& scope) {
   if (line_.size() >= context_.limits.waiting) {
-    co_return fail(Errc::kOverload, Origin::kProxy, "connection_limit_reached",
-                   "all connections to " + name_ + " are in use and too many requests wait for one");
+    co_return fail(
+        Errc::kOverload, Origin::kProxy, "connection_limit_reached",
+        "all connections to " + name_ + " are in use and too many requests wait for one");
   }
   Waiter waiter(*this);
   co_return co_await waiter.turn.wait(scope);
@@ -224,10 +237,10 @@ H2Connection& Endpoint::add_h2(std::unique_ptr<Stream> stream) {
   settings.streams = context_.limits.streams_per_connection;
   if (context_.write_stall) settings.write_stall = *context_.write_stall;
   auto slot = std::make_shared<const H2Connection*>(nullptr);
-  h2_.push_back(std::make_unique<H2Connection>(std::move(stream), settings, [this, slot] {
-    drop_h2(*slot);
-  }));
+  h2_.push_back(std::make_unique<H2Connection>(std::move(stream), settings,
+                                               [this, slot] { drop_h2(*slot); }));
   *slot = h2_.back().get();
+  h2_.back()->on_room([this] { next_in_line(); });
   if (!Timer::armed()) context_.loop.arm(*this, context_.limits.idle);
   return *h2_.back();
 }
@@ -264,9 +277,8 @@ void Endpoint::give_back(std::unique_ptr<H1Connection> connection) {
     return;
   }
   // Any event on an idle connection ends it: bytes would answer a request that nobody made.
-  connection->stream().observe(Stream::Watch::kAnyEvent, [this, idle = connection.get()] {
-    drop_idle(idle);
-  });
+  connection->stream().observe(Stream::Watch::kAnyEvent,
+                               [this, idle = connection.get()] { drop_idle(idle); });
   idle_.push_back({std::move(connection), context_.loop.now()});
   if (!Timer::armed()) context_.loop.arm(*this, context_.limits.idle);
   next_in_line();

@@ -1,6 +1,6 @@
-// One address of an upstream as one worker sees it: its connections, idle and in use, and who waits for
-// one. HTTP/1 connections are reused newest first; HTTP/2 connections carry many exchanges. Owned by the
-// cluster, on its worker's thread.
+// One address of an upstream as one worker sees it: its connections, idle and in use, and who waits
+// for one. HTTP/1 connections are reused newest first; HTTP/2 connections carry many exchanges.
+// Owned by the cluster, on its worker's thread.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,7 @@ namespace outrigger::upstream {
 struct EndpointContext {
   EventLoop& loop;
   Resolver& resolver;
-  TlsClientContext* tls = nullptr;               // set when the endpoint speaks TLS
+  TlsClientContext* tls = nullptr;                  // set when the endpoint speaks TLS
   const DestinationPolicy* destinations = nullptr;  // set for forwarded hosts: what may be dialled
   config::Protocol protocol = config::Protocol::kAuto;
   config::PoolLimits limits;
@@ -38,14 +38,14 @@ class Endpoint final : private H1Owner, private Timer {
            const std::optional<config::PassiveHealth>& passive);
   ~Endpoint();
 
-  // Sends the request over a pooled or a new connection. A pooled connection that proves stale before
-  // anything was accepted is replaced, once, when the request can be sent again. Errors: kOverload when
-  // the limits of connections and of waiting requests are reached, otherwise those of resolving,
-  // connecting and exchanging.
+  // Sends the request over a pooled or a new connection. A pooled connection that proves stale
+  // before anything was accepted is replaced, once, when the request can be sent again. Errors:
+  // kOverload when the limits of connections and of waiting requests are reached, otherwise those
+  // of resolving, connecting and exchanging.
   Task<Result<http::Response>> exchange(http::Request& request, CancelScope& scope,
                                         AttemptListener& listener);
 
-  [[nodiscard]] std::string_view name() const noexcept { return name_; }        // host:port
+  [[nodiscard]] std::string_view name() const noexcept { return name_; }            // host:port
   [[nodiscard]] std::string_view authority() const noexcept { return authority_; }  // as in Host
   [[nodiscard]] const config::Endpoint& where() const noexcept { return where_; }
   // Exchanges that use a connection, make one or wait for one, bodies included.
@@ -91,10 +91,10 @@ class Endpoint final : private H1Owner, private Timer {
   std::string name_;
   std::string authority_;
   PassiveEjection passive_;
-  std::vector<Idle> idle_;                            // oldest first
+  std::vector<Idle> idle_;  // oldest first
   std::vector<std::unique_ptr<H2Connection>> h2_;
   std::deque<Waiter*> line_;
-  std::size_t h1_open_ = 0;    // idle and in use
+  std::size_t h1_open_ = 0;  // idle and in use
   std::size_t dialling_ = 0;
   // What the last handshake agreed on; decides whether requests share the connection being made.
   enum class Spoken : std::uint8_t { kUnknown, kHttp1, kHttp2 } spoken_ = Spoken::kUnknown;

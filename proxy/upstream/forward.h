@@ -1,5 +1,5 @@
-// The forward proxy's way out: hosts that no upstream names, reached as far as the destination policy lets
-// (architecture 13). One a worker.
+// The forward proxy's way out: hosts that no upstream names, reached as far as the destination
+// policy lets (architecture 13). One a worker.
 #pragma once
 
 #include <cstdint>

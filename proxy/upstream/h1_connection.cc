@@ -5,6 +5,7 @@
 #include "proxy/http/h1_serializer.h"
 #include "proxy/http/hop_by_hop.h"
 #include "proxy/http/tunnel.h"
+#include "proxy/http/websocket.h"
 
 namespace outrigger::upstream {
 
@@ -12,18 +13,35 @@ using http::BodyFraming;
 using http::Progress;
 using Kind = http::BodyFraming::Kind;
 
+namespace {
+
+// The codes of the grammar are for requests: what an upstream breaks has the names of RFC 9209.
+Error bad_head(const http::Refusal& refusal) {
+  const bool too_large = refusal.code == "head_too_large" || refusal.code == "field_too_large" ||
+                         refusal.code == "too_many_fields" ||
+                         refusal.code == "status_line_too_long";
+  return {Errc::kProtocol, Origin::kUpstream, Phase::kAnswered,
+          too_large ? "http_response_header_section_size" : "http_protocol_error",
+          std::string(refusal.detail)};
+}
+
+}  // namespace
+
 H1Lease::H1Lease(H1Owner& owner, std::unique_ptr<H1Connection> connection) noexcept
     : owner_(&owner), connection_(std::move(connection)) {}
 
 H1Lease::H1Lease(H1Lease&&) noexcept = default;
 
-H1Lease::~H1Lease() { release(); }
+H1Lease::~H1Lease() {
+  release();
+}
 
 void H1Lease::release() {
   if (connection_ != nullptr) owner_->give_back(std::move(connection_));
 }
 
-// The rest of a response; ends the lease with its last byte, so that the connection is free at once.
+// The rest of a response; ends the lease with its last byte, so that the connection is free at
+// once.
 class H1Connection::ResponseBody final : public http::BodySource {
  public:
   explicit ResponseBody(H1Lease lease) noexcept : lease_(std::move(lease)) {}
@@ -89,15 +107,16 @@ Task<Result<http::Response>> H1Connection::exchange(H1Lease lease, http::Request
   H1Connection& connection = *lease;
   Result<http::Response> response = co_await connection.run(request, scope, progress);
   connection.progress_ = nullptr;
-  connection.waiting_ = nullptr;
+  connection.give_up_ = nullptr;
   if (!response) {
     connection.persistent_ = false;
     co_return response;
   }
-  if (response->head.status == 101) {
+  if (connection.switched_) {
     response->tunnel = std::make_unique<ResponseTunnel>(std::move(lease));
   } else if (!connection.reader_.complete()) {
-    response->body = http::Body(std::make_unique<ResponseBody>(std::move(lease)), response->body.length());
+    response->body =
+        http::Body(std::make_unique<ResponseBody>(std::move(lease)), response->body.length());
   }
   co_return response;
 }
@@ -105,14 +124,17 @@ Task<Result<http::Response>> H1Connection::exchange(H1Lease lease, http::Request
 Task<Result<http::Response>> H1Connection::run(http::Request& request, CancelScope& outer,
                                                RequestProgress& progress) {
   CancelScope scope(outer);
+  DeadlineTimer give_up(stream_->event_loop(), scope);
   progress_ = &progress;
-  waiting_ = &scope;
-  persistent_ = answered_ = sent_ = false;
+  give_up_ = &give_up;
+  persistent_ = answered_ = sent_ = switched_ = false;
+  websocket_key_.clear();
   ++exchanges_;
   written_before_ = stream_->bytes_written();
   if (Status status = co_await send(request, scope); !status) {
     // An upstream that refuses early may have answered before it closed: that answer counts.
-    if (status.error().code != Errc::kReset || with_phase(status.error()).phase < Phase::kPartlyWritten) {
+    if (status.error().code != Errc::kReset ||
+        with_phase(status.error()).phase < Phase::kPartlyWritten) {
       co_return std::unexpected(with_phase(std::move(status).error()));
     }
   }
@@ -129,10 +151,7 @@ Task<Status> H1Connection::send(http::Request& request, CancelScope& scope) {
   } else if (*request.body.length() > 0 || !http::is_safe(request.head.method)) {
     framing = {Kind::kLength, *request.body.length()};
   }
-  const auto option = request.head.protocol.empty() ? http::ConnectionOption::kKeepAlive
-                                                    : http::ConnectionOption::kUpgrade;
-  out_.clear();
-  CO_TRY(http::write_request(out_, request.head, framing, option));
+  CO_TRY(write_head(request.head, framing));
   progress_->on_sending();
   if (request.body.whole() == nullptr) {
     pump_.spawn(pump(request, framing));
@@ -146,14 +165,33 @@ Task<Status> H1Connection::send(http::Request& request, CancelScope& scope) {
   co_return std::move(whole->written.status);
 }
 
+// An extended CONNECT of HTTP/2 becomes the GET that opens a WebSocket here.
+Status H1Connection::write_head(const http::RequestHead& head, const BodyFraming& framing) {
+  out_.clear();
+  if (head.protocol.empty()) {
+    return http::write_request(out_, head, framing, http::ConnectionOption::kKeepAlive);
+  }
+  if (head.method != http::Method::kConnect) {
+    return http::write_request(out_, head, framing, http::ConnectionOption::kUpgrade);
+  }
+  websocket_key_ = http::websocket_key();
+  http::RequestHead get = head;
+  get.method = http::Method::kGet;
+  get.method_text = "GET";
+  get.headers.set("Sec-WebSocket-Key", websocket_key_);
+  return http::write_request(out_, get, BodyFraming{}, http::ConnectionOption::kUpgrade);
+}
+
 Task<void> H1Connection::pump(http::Request& request, BodyFraming framing) {
   http::Written written = co_await http::write_message(*stream_, out_.view(), framing, request.body,
                                                        pump_scope_, write_stall_);
   if (written.status) {
     request_sent();
-  } else if (waiting_ != nullptr && (written.body_failed || written.status.error().code != Errc::kReset)) {
+  } else if (give_up_ != nullptr &&
+             (written.body_failed || written.status.error().code != Errc::kReset)) {
+    // From the loop: whoever waits destroys the connection, and with it this frame.
     const Error& error = written.status.error();
-    waiting_->cancel({error.code, error.origin, error.reason});
+    give_up_->start(Duration{0}, {error.code, error.origin, error.reason});
   }
 }
 
@@ -187,8 +225,7 @@ Task<Result<http::ResponseHead>> H1Connection::read_head(CancelScope& scope) {
       const std::string_view bytes = partial_.empty() ? input_.view() : partial_.view();
       const Progress progress = parser_.parse(bytes);
       if (progress == Progress::kRefused) {
-        co_return fail(Errc::kProtocol, Origin::kUpstream, parser_.refusal().code,
-                       std::string(parser_.refusal().detail));
+        co_return std::unexpected(bad_head(parser_.refusal()));
       }
       if (progress == Progress::kComplete) {
         const std::size_t rest = bytes.size() - parser_.size();
@@ -211,21 +248,14 @@ Task<Result<http::ResponseHead>> H1Connection::read_head(CancelScope& scope) {
   }
 }
 
-Result<http::Response> H1Connection::begin_response(http::ResponseHead head, const http::RequestHead& of) {
+Result<http::Response> H1Connection::begin_response(http::ResponseHead head,
+                                                    const http::RequestHead& of) {
+  if (head.status == 101) return switch_protocols(std::move(head));
   http::Response response;
-  if (head.status == 101) {
-    // The new protocol's name is the one hop-by-hop field that the client must see.
-    const std::string_view protocol = head.headers.intern(head.headers.get(http::HeaderId::kUpgrade));
-    http::remove_hop_by_hop(head.headers);
-    head.headers.add("Upgrade", protocol);
-    reader_.begin(BodyFraming{});
-    response.head = std::move(head);
-    return response;
-  }
-  const auto framing = http::response_framing(head, of.method);
+  const auto framing =
+      http::response_framing(head, websocket_key_.empty() ? of.method : http::Method::kGet);
   if (!framing) {
-    return std::unexpected(Error{Errc::kProtocol, Origin::kUpstream, Phase::kAnswered,
-                                 framing.error().code, std::string(framing.error().detail)});
+    return std::unexpected(bad_head(framing.error()));
   }
   persistent_ = http::keep_alive(head, *framing);
   http::remove_hop_by_hop(head.headers);
@@ -241,15 +271,43 @@ Result<http::Response> H1Connection::begin_response(http::ResponseHead head, con
   return response;
 }
 
-// How far this request provably got.
+Result<http::Response> H1Connection::switch_protocols(http::ResponseHead head) {
+  switched_ = true;
+  reader_.begin(BodyFraming{});
+  // The new protocol's name is the one hop-by-hop field that the client must see.
+  const std::string_view protocol = head.headers.intern(head.headers.get(http::HeaderId::kUpgrade));
+  http::remove_hop_by_hop(head.headers);
+  http::Response response;
+  if (websocket_key_.empty()) {
+    head.headers.add("Upgrade", protocol);
+  } else {
+    const http::Field* accept = head.headers.find("sec-websocket-accept");
+    if (accept == nullptr || accept->value != http::websocket_accept(websocket_key_)) {
+      return std::unexpected(Error{Errc::kProtocol, Origin::kUpstream, Phase::kAnswered,
+                                   "http_upgrade_failed",
+                                   "Sec-WebSocket-Accept does not answer the key"});
+    }
+    head.headers.remove("sec-websocket-accept");
+    head.status = 200;
+    head.reason = {};
+  }
+  response.head = std::move(head);
+  return response;
+}
+
+// How far this request provably got. A FIN that acknowledges none of it was sent before the
+// upstream saw any of it; a reset proves nothing, because it acknowledges nothing that came before
+// it.
 Error H1Connection::with_phase(Error error) const {
   if (answered_) {
     error.phase = Phase::kFullyWritten;
     return error;
   }
-  const std::optional<std::uint64_t> acknowledged = stream_->bytes_acknowledged();
   const bool none_written = stream_->bytes_written() == written_before_;
-  if (none_written || (acknowledged && *acknowledged <= written_before_)) {
+  const std::optional<std::uint64_t> acknowledged = stream_->bytes_acknowledged();
+  const bool closed_before =
+      error.code == Errc::kClosed && acknowledged && *acknowledged <= written_before_;
+  if (none_written || closed_before) {
     error.phase = Phase::kNothingAccepted;
   } else {
     error.phase = sent_ ? Phase::kFullyWritten : Phase::kPartlyWritten;

@@ -1,5 +1,5 @@
-// One HTTP/1 connection to an endpoint: carries one exchange at a time. Owned by the endpoint's pool while
-// idle, by the response (its body or tunnel) while in use. One worker thread.
+// One HTTP/1 connection to an endpoint: carries one exchange at a time. Owned by the endpoint's
+// pool while idle, by the response (its body or tunnel) while in use. One worker thread.
 #pragma once
 
 #include <functional>
@@ -51,11 +51,12 @@ class H1Connection {
   H1Connection(std::unique_ptr<Stream> stream, http::HeadLimits limits,
                std::optional<Duration> write_stall);
 
-  // Sends the request and returns the response when its head is there; its body holds the lease. Up to
-  // eight interim responses go to `progress`, which is used until this returns. A body that is not in
-  // memory is sent meanwhile and goes on after an early response, so `request` outlives the response; one
-  // that is in memory is left in place, for another attempt. Errors carry the phase: kNothingAccepted
-  // when the upstream's kernel acknowledged no byte of the request, so that it provably saw none.
+  // Sends the request and returns the response when its head is there; its body holds the lease. Up
+  // to eight interim responses go to `progress`, which is used until this returns. A body that is
+  // not in memory is sent meanwhile and goes on after an early response, so `request` outlives the
+  // response; one that is in memory is left in place, for another attempt. Errors carry the phase:
+  // kNothingAccepted when the upstream's kernel acknowledged no byte of the request, so that it
+  // provably saw none.
   static Task<Result<http::Response>> exchange(H1Lease lease, http::Request& request,
                                                CancelScope& scope, RequestProgress& progress);
 
@@ -77,6 +78,8 @@ class H1Connection {
   Task<Result<http::ResponseHead>> read_final_head(const http::RequestHead& of, CancelScope& scope);
   Task<Result<http::ResponseHead>> read_head(CancelScope& scope);
   Result<http::Response> begin_response(http::ResponseHead head, const http::RequestHead& of);
+  Status write_head(const http::RequestHead& head, const http::BodyFraming& framing);
+  Result<http::Response> switch_protocols(http::ResponseHead head);
   [[nodiscard]] Error with_phase(Error error) const;
 
   std::unique_ptr<Stream> stream_;
@@ -87,14 +90,16 @@ class H1Connection {
   http::ResponseParser parser_;
   http::H1BodyReader reader_;
   RequestProgress* progress_ = nullptr;  // while the response head is awaited
-  CancelScope* waiting_ = nullptr;       // what a failing request body ends
+  DeadlineTimer* give_up_ = nullptr;     // ends the wait for the response head
   std::uint64_t written_before_ = 0;     // of this exchange's first byte
   std::uint32_t exchanges_ = 0;
-  bool sent_ = true;                     // the request is wholly written
-  bool answered_ = false;                // a byte of a response came
-  bool persistent_ = false;              // the response lets the connection live on
+  std::string websocket_key_;  // of a WebSocket that came over HTTP/2 (RFC 8441)
+  bool switched_ = false;      // the answer was 101: the connection is a tunnel now
+  bool sent_ = true;           // the request is wholly written
+  bool answered_ = false;      // a byte of a response came
+  bool persistent_ = false;    // the response lets the connection live on
   CancelScope pump_scope_;
-  TaskGroup pump_;                       // last: its frames use the members above
+  TaskGroup pump_;  // last: its frames use the members above
 };
 
 }  // namespace outrigger::upstream

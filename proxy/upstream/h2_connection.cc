@@ -1,7 +1,5 @@
 #include "proxy/upstream/h2_connection.h"
 
-#include <openssl/evp.h>
-
 #include <array>
 #include <optional>
 #include <string>
@@ -12,6 +10,7 @@
 #include "proxy/http/h2_link.h"
 #include "proxy/http/h2_session.h"
 #include "proxy/http/status.h"
+#include "proxy/http/websocket.h"
 #include "proxy/runtime/task_group.h"
 
 namespace outrigger::upstream {
@@ -26,19 +25,6 @@ http::H2SessionSettings session_settings(const H2ConnectionSettings& settings) {
   session.head = settings.head;
   session.abuse.head_bytes = settings.head.head_bytes;
   return session;
-}
-
-// What an HTTP/1 client that asked for a WebSocket must see, for HTTP/2 has no such handshake
-// (RFC 6455 4.2.2, RFC 8441 5).
-std::string websocket_accept(std::string_view key) {
-  std::string text(key);
-  text += "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned int size = 0;
-  EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha1(), nullptr);
-  std::array<unsigned char, 32> encoded{};
-  const int n = EVP_EncodeBlock(encoded.data(), digest.data(), static_cast<int>(size));
-  return {reinterpret_cast<const char*>(encoded.data()), static_cast<std::size_t>(n)};
 }
 
 // Sends a request body that is not in memory, beside whatever awaits the response. Destroying it
@@ -190,6 +176,7 @@ void H2Connection::Core::died(const Status& status) {
   if (!status) {
     error = status.error();
   } else if (error.detail.empty()) {
+    error.code = Errc::kClosed;
     error.detail = "the upstream closed the HTTP/2 connection";
   }
   session_.abort(error);
@@ -351,7 +338,7 @@ Result<http::Response> H2Connection::Core::respond(Call& call, http::ResponseHea
       response.head.status = 101;
       response.head.headers.add("Upgrade", of.protocol);
       if (const http::Field* key = of.headers.find("sec-websocket-key")) {
-        response.head.headers.add("Sec-WebSocket-Accept", websocket_accept(key->value));
+        response.head.headers.add("Sec-WebSocket-Accept", http::websocket_accept(key->value));
       }
     }
     response.tunnel = std::make_unique<http::H2Tunnel>(link_.loop(), call.stream);
@@ -370,15 +357,16 @@ Result<http::Response> H2Connection::Core::respond(Call& call, http::ResponseHea
   return response;
 }
 
-// How far the request provably got. The count of acknowledged bytes includes the SYN.
+// How far the request provably got; as on HTTP/1, a reset of the connection proves nothing.
 Error H2Connection::Core::with_phase(Error error, const http::H2Stream& stream) const {
   if (stream.head_done) {
     error.phase = Phase::kAnswered;
     return error;
   }
   const std::optional<std::uint64_t> acknowledged = stream_->bytes_acknowledged();
-  const bool untouched = !stream.head_framed || error.reason == "stream_refused" ||
-                         (acknowledged && *acknowledged <= stream.written_before + 1);
+  const bool closed_before =
+      error.code == Errc::kClosed && acknowledged && *acknowledged <= stream.written_before;
+  const bool untouched = !stream.head_framed || error.reason == "stream_refused" || closed_before;
   if (untouched) {
     error.phase = Phase::kNothingAccepted;
   } else {

@@ -1,5 +1,5 @@
-// Which endpoints may be used. Passive: pure, one a worker, set aside after failures in a row. Active: one
-// shared flag an endpoint, written by the worker that probes, read by all.
+// Which endpoints may be used. Passive: pure, one a worker, set aside after failures in a row.
+// Active: one shared flag an endpoint, written by the worker that probes, read by all.
 #pragma once
 
 #include <atomic>
@@ -13,14 +13,14 @@ namespace outrigger::upstream {
 
 //                 failures in a row                 time over
 //   in use ──────────────────────────▶ set aside ─────────────▶ in use, on trial
-//      ▲                                                            │ one failure: set aside, doubled
-//      └──────────────────────── one success ◀──────────────────────┘
+//      ▲                                                            │ one failure: set aside,
+//      doubled └──────────────────────── one success ◀──────────────────────┘
 class PassiveEjection {
  public:
   explicit PassiveEjection(const std::optional<config::PassiveHealth>& policy) noexcept
       : policy_(policy) {}
-  // Only failures to reach the endpoint count (phases P0 and P1): what it answers is the breaker's matter.
-  // True when this failure set the endpoint aside.
+  // Only failures to reach the endpoint count (phases P0 and P1): what it answers is the breaker's
+  // matter. True when this failure set the endpoint aside.
   bool on_failure(TimePoint now) noexcept;
   void on_success() noexcept { failures_ = ejections_ = 0; }
   [[nodiscard]] bool ejected(TimePoint now) const noexcept { return now < until_; }

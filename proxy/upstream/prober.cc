@@ -28,7 +28,8 @@ bool healthy(int status, const std::vector<int>& wanted) {
 
 }  // namespace
 
-Prober::Prober(EventLoop& loop, Random& random, Cluster& cluster, const config::ActiveHealth& policy,
+Prober::Prober(EventLoop& loop, Random& random, Cluster& cluster,
+               const config::ActiveHealth& policy,
                std::shared_ptr<std::vector<SharedHealth>> verdicts, Changed changed)
     : loop_(loop),
       random_(random),
@@ -40,7 +41,9 @@ Prober::Prober(EventLoop& loop, Random& random, Cluster& cluster, const config::
   for (std::size_t i = 0; i < cluster_.endpoints().size(); ++i) tasks_.spawn(watch(i));
 }
 
-Prober::~Prober() { scope_.cancel({Errc::kCancelled, Origin::kProxy, "retired"}); }
+Prober::~Prober() {
+  scope_.cancel({Errc::kCancelled, Origin::kProxy, "retired"});
+}
 
 Task<void> Prober::watch(std::size_t index) {
   Endpoint& endpoint = *cluster_.endpoints()[index];

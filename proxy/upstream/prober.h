@@ -1,5 +1,5 @@
-// Active health checks: asks every endpoint of one upstream in turn and tells all workers what it learned.
-// Runs on one worker, in tasks of its own.
+// Active health checks: asks every endpoint of one upstream in turn and tells all workers what it
+// learned. Runs on one worker, in tasks of its own.
 #pragma once
 
 #include <functional>

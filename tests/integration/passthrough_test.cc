@@ -127,6 +127,7 @@ TEST_F(PassThrough, JoinsTheBasePathOfTheUpstream) {
   upstream.expect("GET /base/v2/p?q=1").reply(200, "ok");
   TestProxy proxy(ProxyConfig().upstream("up", upstream.url() + "/base/v2"));
   EXPECT_EQ(proxy.fetch(get("/up/p?q=1")).body, "ok");
+  upstream.drop_connections();
 }
 
 TEST_F(PassThrough, AnswersPipelinedRequestsInOrder) {

@@ -41,7 +41,8 @@ TEST_F(Reload, ABadFileKeepsTheOldConfigurationAndSaysWhy) {
   proxy.reload(bad, "invalid");
   EXPECT_EQ(proxy.fetch(get("/up/p")).body, "old");
   EXPECT_EQ(proxy.metric("outrigger_config_last_reload_successful"), 0);
-  EXPECT_NE(proxy.log().find("no_such_key"), std::string::npos) << proxy.log();
+  EXPECT_TRUE(eventually([&] { return proxy.log().find("no_such_key") != std::string::npos; }))
+      << proxy.log();
   EXPECT_EQ(proxy.health("/readyz").status, 200);
   proxy.reload(new_config());
   EXPECT_EQ(proxy.fetch(get("/up/p")).body, "new");

@@ -192,7 +192,10 @@ TEST_F(UpstreamFault, AConnectionClosedWhileIdleIsReplacedUnseen) {
   });
   TestProxy proxy(config().workers(1));
   Client client(proxy.port());
-  for (int i = 0; i < 5; ++i) EXPECT_EQ(client.fetch(post("/up/p", "x")).body, "ok");
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(client.fetch(post("/up/p", "x")).body, "ok");
+    EXPECT_TRUE(eventually([&] { return upstream.open_connections() == 0; }));
+  }
   EXPECT_EQ(upstream.connections(), 5U);
 }
 

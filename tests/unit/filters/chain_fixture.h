@@ -1,5 +1,5 @@
-// Runs filters in simulated time: an exchange from a scripted client, a chain of the filter under test and a
-// scripted end.
+// Runs filters in simulated time: an exchange from a scripted client, a chain of the filter under
+// test and a scripted end.
 #pragma once
 
 #include <functional>
@@ -23,7 +23,9 @@ class ScriptedEnd final : public Filter {
   using Script = std::function<Task<Result<http::Response>>(Exchange&)>;
   explicit ScriptedEnd(Script script) : script_(std::move(script)) {}
   [[nodiscard]] std::string_view name() const noexcept override { return "scripted"; }
-  Task<Result<http::Response>> handle(Exchange& exchange, Next) override { return script_(exchange); }
+  Task<Result<http::Response>> handle(Exchange& exchange, Next) override {
+    return script_(exchange);
+  }
 
  private:
   Script script_;
@@ -32,7 +34,8 @@ class ScriptedEnd final : public Filter {
 // A body that gives each piece after a delay, then ends.
 class PacedBody final : public http::BodySource {
  public:
-  PacedBody(Dispatcher& loop, std::vector<Duration> delays) : loop_(loop), delays_(std::move(delays)) {}
+  PacedBody(Dispatcher& loop, std::vector<Duration> delays)
+      : loop_(loop), delays_(std::move(delays)) {}
   Task<Result<Slice>> read(CancelScope& scope) override {
     if (next_ == delays_.size()) co_return Slice{};
     CO_TRY(co_await SleepFor(loop_, scope, delays_[next_++]));
@@ -67,13 +70,16 @@ class ChainTest : public ::testing::Test {
     return *exchange_;
   }
   void add(std::unique_ptr<Filter> filter) { filters_.push_back(std::move(filter)); }
-  void end_with(ScriptedEnd::Script script) { add(std::make_unique<ScriptedEnd>(std::move(script))); }
+  void end_with(ScriptedEnd::Script script) {
+    add(std::make_unique<ScriptedEnd>(std::move(script)));
+  }
 
   // Starts the chain; its outcome is there once enough time has passed.
   void start() {
     chain_ = std::make_unique<Chain>(std::move(filters_));
     tasks_.spawn([](ChainTest& test) -> Task<void> {
-      test.outcome_ = std::make_unique<Result<http::Response>>(co_await test.chain_->run(test.exchange()));
+      test.outcome_ =
+          std::make_unique<Result<http::Response>>(co_await test.chain_->run(test.exchange()));
     }(*this));
   }
   // Reads the response's body to its end or failure.

@@ -28,9 +28,10 @@ TEST(Chain, IsInTheOrderThatItsPageTells) {
   ObserveContext observe(metrics.add_shard(), nullptr, LogStyle::kJson, 1);
   config::Upstream upstream;
   upstream.name = "api";
-  upstream.endpoints.push_back({.url = "http://127.0.0.1:1", .tls = false, .host = "127.0.0.1", .port = 1,
-                                .base_path = ""});
-  upstream::Cluster cluster({loop, resolver, random}, upstream);
+  upstream.endpoints.push_back(
+      {.url = "http://127.0.0.1:1", .tls = false, .host = "127.0.0.1", .port = 1, .base_path = ""});
+  const upstream::Cluster::Setup setup{loop, resolver, random, nullptr, nullptr, nullptr, {}};
+  upstream::Cluster cluster(setup, upstream);
   const Chain chain = ChainBuilder(observe).route(upstream, nullptr, cluster);
   std::vector<std::string> names;
   for (const auto& filter : chain.filters()) names.emplace_back(filter->name());

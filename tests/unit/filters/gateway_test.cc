@@ -99,8 +99,8 @@ TEST_F(GatewayTest, CutsABodyThatProvesTooLarge) {
 }
 
 TEST_F(GatewayTest, CountsWhatTheClientSent) {
-  request_.body = http::Body(std::make_unique<PacedBody>(loop_, std::vector<Duration>{1s, 1s}),
-                             std::nullopt);
+  request_.body =
+      http::Body(std::make_unique<PacedBody>(loop_, std::vector<Duration>{1s, 1s}), std::nullopt);
   send();
   loop_.advance(5s);
   EXPECT_EQ(exchange().request_bytes, 10u);

@@ -143,14 +143,22 @@ TEST_F(EventLoopTest, WorkDeferredBeforeRunNeedsNoEvent) {
   loop_.run();
 }
 
-TEST_F(EventLoopTest, AfterBatchRunsBeforeTheLoopSleepsAndMayDefer) {
-  int batches = 0;
-  loop_.post([] {});
-  loop_.run([&] {
-    ++batches;
-    loop_.defer([&] { loop_.stop(); });
+TEST_F(EventLoopTest, WorkAtTheEndOfABatchRunsAfterAllThatWasDeferredAndMayDefer) {
+  std::string order;
+  loop_.post([&] {
+    loop_.at_batch_end([&] {
+      order += " end";
+      loop_.defer([&] { loop_.stop(); });
+    });
+    loop_.defer([&] { order += "deferred"; });
   });
-  EXPECT_EQ(batches, 1);
+  loop_.run();
+  EXPECT_EQ(order, "deferred end");
+}
+
+TEST_F(EventLoopTest, WorkAtTheEndOfABatchBeforeRunNeedsNoEvent) {
+  loop_.at_batch_end([&] { loop_.stop(); });
+  loop_.run();
 }
 
 TEST_F(EventLoopTest, TimerFiresAfterItsTimeAndNotBefore) {

@@ -5,7 +5,9 @@
 namespace outrigger::upstream {
 namespace {
 
-TimePoint at(Duration d) { return TimePoint{d}; }
+TimePoint at(Duration d) {
+  return TimePoint{d};
+}
 
 config::PassiveHealth passive() {
   config::PassiveHealth policy;
@@ -41,7 +43,7 @@ TEST(PassiveEjection, DoublesTheTimeForEachFailedTrialUpToTheMaximum) {
   TimePoint now = at(0s);
   for (int i = 0; i < 3; ++i) endpoint.on_failure(now);
   for (const Duration length : {10s, 20s, 35s, 35s}) {
-    EXPECT_TRUE(endpoint.ejected(now + length - 1ms));
+    EXPECT_TRUE(endpoint.ejected(now + (length - 1ms)));
     EXPECT_FALSE(endpoint.ejected(now + length));
     now = now + length;
     EXPECT_TRUE(endpoint.on_failure(now)) << "one failure on trial is enough";
