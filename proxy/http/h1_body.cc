@@ -114,8 +114,8 @@ Status H1BodyReader::check_pace(Duration waited, std::size_t bytes) {
   waited_ += waited;
   received_ += bytes;
   if (waited_ < pace_->window) return {};
-  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(waited_).count();
-  if (received_ < pace_->bytes_per_second * static_cast<std::uint64_t>(seconds)) {
+  const double seconds = std::chrono::duration<double>(waited_).count();
+  if (static_cast<double>(received_) < static_cast<double>(pace_->bytes_per_second) * seconds) {
     return fail(Errc::kTimeout, sender_, "body_too_slow",
                 "the body arrives below the minimum rate");
   }

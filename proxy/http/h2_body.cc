@@ -62,8 +62,8 @@ Task<Status> H2BodySource::wait(CancelScope& scope) {
 
 // At the end of a window of waiting.
 bool H2BodySource::too_slow() const noexcept {
-  const auto seconds = static_cast<std::uint64_t>(pace_.window / 1s);
-  return bytes_ < pace_.bytes_per_second * seconds;
+  const double seconds = std::chrono::duration<double>(pace_.window).count();
+  return static_cast<double>(bytes_) < static_cast<double>(pace_.bytes_per_second) * seconds;
 }
 
 Task<Status> h2_wait(H2Stream& stream, H2Until until, Dispatcher& loop, CancelScope& scope,

@@ -31,6 +31,8 @@ std::string_view reason_of(int error) noexcept {
     case ENETUNREACH:
     case EHOSTUNREACH:
       return "destination_ip_unroutable";
+    case ECONNRESET:
+      return "connection_terminated";
     default:
       return "destination_unavailable";
   }

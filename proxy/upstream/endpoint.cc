@@ -12,6 +12,9 @@ namespace {
 constexpr http::HeadLimits kAnswerLimits{
     .head_bytes = 128 * 1024, .field_bytes = 64 * 1024, .fields = 500};
 
+// Refused streams of one request that are sent again.
+constexpr int kMaxRefusals = 5;
+
 std::string bracketed(const std::string& host) {
   return host.find(':') == std::string::npos ? host : "[" + host + "]";
 }
@@ -99,6 +102,7 @@ Task<Result<http::Response>> Endpoint::exchange(http::Request& request, CancelSc
   const bool h1_only =
       !request.head.protocol.empty() && request.head.method != http::Method::kConnect;
   bool fresh_only = false;
+  int refusals = 0;
   for (bool in_line = false;; in_line = true) {
     if (!line_.empty() && !in_line) {
       listener.on_queued();
@@ -131,9 +135,15 @@ Task<Result<http::Response>> Endpoint::exchange(http::Request& request, CancelSc
     } else {
       outcome = co_await over_h1(std::move(pooled), request, scope, listener, reused);
     }
-    // A new HTTP/1 connection that fails says something of the upstream; a refused stream does not.
-    const bool replaceable = (reused || shared != nullptr) && !fresh_only && !scope.cancelled();
-    if (!replaceable || !stale(outcome, request) || !replayable(request)) co_return outcome;
+    if (scope.cancelled() || !stale(outcome, request) || !replayable(request)) co_return outcome;
+    if (outcome.error().reason == "stream_refused") {
+      // More streams than the upstream takes were begun before it said so: the next try knows
+      // better.
+      if (++refusals > kMaxRefusals) co_return outcome;
+      continue;
+    }
+    // A new HTTP/1 connection that fails says something of the upstream.
+    if ((!reused && shared == nullptr) || fresh_only) co_return outcome;
     fresh_only = true;
   }
 }

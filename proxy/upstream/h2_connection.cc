@@ -117,8 +117,9 @@ class H2Connection::Core final : public std::enable_shared_from_this<Core>,
   CancelScope scope_;
   bool draining_ = false;
   bool dead_ = false;
-  bool busy_ = false;  // exchanges were running at the end of the last turn
-  bool full_ = false;  // ... and there was no room for another
+  bool busy_ = false;            // exchanges were running at the end of the last turn
+  std::size_t live_before_ = 0;  // at the last turn
+  bool full_ = false;            // ... and there was no room for another
   TimePoint idle_since_;
   std::optional<TimePoint> pinged_at_;
   std::vector<Signal*> settings_waiters_;
@@ -186,7 +187,7 @@ void H2Connection::Core::died(const Status& status) {
 
 // From the loop: the owner may destroy us, and tasks of ours may be on the stack.
 void H2Connection::Core::tell(std::function<void()> Core::* callback) {
-  link_.loop().defer([weak = weak_from_this(), callback] {
+  link_.loop().at_batch_end([weak = weak_from_this(), callback] {
     const std::shared_ptr<Core> core = weak.lock();
     if (core == nullptr || !((*core).*callback)) return;
     const std::function<void()> told = (*core).*callback;
@@ -204,7 +205,7 @@ void H2Connection::Core::shut() {
   scope_.cancel({Errc::kCancelled, Origin::kProxy, "connection_finished"});
   // The turn that abort() asked for wakes whoever reads from here: it comes before this.
   link_.schedule();
-  link_.loop().defer([core = shared_from_this()] {});
+  link_.loop().at_batch_end([core = shared_from_this()] {});
 }
 
 void H2Connection::Core::drain() {
@@ -220,7 +221,10 @@ void H2Connection::Core::on_turn() {
   if (!dead_) {
     if (busy && !armed()) link_.loop().arm(*this, settings_.ping_after);
     if (!busy && closing()) session_.terminate(NGHTTP2_NO_ERROR);
-    if (std::exchange(full_, !can_take()) && !full_ && on_room_) tell(&Core::on_room_);
+    // Also when it was not seen to be full: whoever waits may have come between two turns.
+    const bool was_full = std::exchange(full_, !can_take());
+    const bool fewer = session_.live() < std::exchange(live_before_, session_.live());
+    if (!full_ && (was_full || fewer) && on_room_) on_room_();
   }
   if (!dead_ && !session_.settings_received()) return;
   while (!settings_waiters_.empty()) {

@@ -52,14 +52,15 @@ class H2Connection {
   // Sends the request and returns the response when its head is there; the body is pulled from it.
   // The request's body is sent meanwhile, and goes on after an early response, so `request`
   // outlives the response. `progress` may be null and is used until this returns. Errors carry how
-  // far the request got: kNothingAccepted for a refused stream, a GOAWAY below it, or bytes that
-  // never left or that the peer's kernel never acknowledged. CONNECT, and a request with
+  // far the request got: kNothingAccepted for a refused stream, a GOAWAY below it, bytes that never
+  // left, or an end of the connection that acknowledges none of them. CONNECT, and a request with
   // `protocol`, return a tunnel on success: 2xx to CONNECT, 101 to an HTTP/1 upgrade (with its
   // Sec-WebSocket-Accept).
   Task<Result<http::Response>> exchange(http::Request& request, CancelScope& scope,
                                         RequestProgress* progress);
 
-  // `callback` is called from the loop when can_take() holds again after it did not.
+  // `callback` is called when an exchange has ended or the limit has risen, so that can_take()
+  // holds. It must not destroy the connection.
   void on_room(std::function<void()> callback);
 
   // Takes no more exchanges; closes when the last one ends.

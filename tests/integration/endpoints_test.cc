@@ -43,7 +43,8 @@ TEST(Endpoints, TheBusyOneGetsLess) {
 TEST(Endpoints, ARefusingOneIsPassedOver) {
   Upstream alive;
   alive.expect("POST /p").always().reply(200, "ok");
-  const std::string dead = fmt::format("http://127.0.0.1:{}", free_port());
+  const ReservedPort nobody;
+  const std::string dead = fmt::format("http://127.0.0.1:{}", nobody.number());
   TestProxy proxy(ProxyConfig().workers(1).upstream(
       "up", "",
       fmt::format(
@@ -58,7 +59,8 @@ TEST(Endpoints, ARefusingOneIsPassedOver) {
 }
 
 TEST(Endpoints, AllSetAsideStillTriesRatherThanRefuse) {
-  const std::string dead = fmt::format("http://127.0.0.1:{}", free_port());
+  const ReservedPort nobody;
+  const std::string dead = fmt::format("http://127.0.0.1:{}", nobody.number());
   TestProxy proxy(ProxyConfig().workers(1).upstream(
       "up", dead, "health: {passive: {connect_failures: 1, eject: 30s}}"));
   for (int i = 0; i < 4; ++i) {

@@ -197,10 +197,6 @@ TEST_F(Limits, OneAddressMayNotTakeAllConnections) {
 }
 
 TEST_F(Limits, WithoutDescriptorsAcceptingPausesAndRecovers) {
-#if __has_feature(address_sanitizer)
-  // -fsanitize=vptr looks at memory through a pipe, and without descriptors takes a good object for bad.
-  GTEST_SKIP() << "the sanitizer itself needs descriptors";
-#endif
   upstream.expect("GET /p").always().reply(200, "ok");
   TestProxy proxy(config().workers(1), {.max_files = 48});
   std::vector<Socket> hoard;

@@ -244,13 +244,13 @@ TEST_F(PassThrough, WritesOneAccessLineForEachRequest) {
 TEST_F(PassThrough, LeavesNoCredentialInLogsAndMetrics) {
   const std::string canary = "canary-5f2c9d";
   upstream.expect("POST /p").reply(401, "no", {{"x-echo", canary}});
-  upstream.expect("GET /cut").close();
+  upstream.expect("POST /cut").close();
   TestProxy proxy(config());
   const Fields secrets{
       {"Authorization", "Bearer " + canary}, {"X-Api-Key", canary}, {"Cookie", "session=" + canary},
       {"Proxy-Authorization", canary},       {"api-key", canary},   {"X-Goog-Api-Key", canary}};
   EXPECT_EQ(proxy.fetch(post("/up/p", canary, secrets)).status, 401);
-  const Response failed = proxy.fetch(get("/up/cut", secrets));
+  const Response failed = proxy.fetch(post("/up/cut", canary, secrets));
   EXPECT_EQ(failed.status, 502);
   EXPECT_EQ(failed.body.find(canary), std::string::npos) << failed.body;
   proxy.fetch(get("/up/..?key=" + canary, secrets));

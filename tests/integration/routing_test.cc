@@ -1,5 +1,8 @@
 // The ways in: base URL, absolute-form, CONNECT and Upgrade; and what a wrong path or place is
 // told.
+#include <openssl/evp.h>
+#include <openssl/sha.h>
+
 #include <gtest/gtest.h>
 
 #include "tests/integration/parties.h"
@@ -189,12 +192,22 @@ TEST_F(Routing, AClientThatLeavesATunnelClosesTheOtherEnd) {
 class WebSocket : public Routing {
  protected:
   // Answers 101 and echoes until the client is done.
+  // RFC 6455 4.2.2.
+  static std::string accept_of(std::string key) {
+    key += "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+    unsigned char digest[20];
+    ::SHA1(reinterpret_cast<const unsigned char*>(key.data()), key.size(), digest);
+    unsigned char text[32];
+    const int size = ::EVP_EncodeBlock(text, digest, sizeof digest);
+    return {reinterpret_cast<const char*>(text), static_cast<std::size_t>(size)};
+  }
   void expect_upgrade() {
     upstream.expect("GET /ws").run([](Exchange& exchange) {
       if (value_of(exchange.request.headers, "upgrade") != "websocket") give_up("no Upgrade came");
       exchange.raw(
           "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-          "Sec-WebSocket-Accept: x\r\n\r\nhello");
+          "Sec-WebSocket-Accept: " +
+          accept_of(value_of(exchange.request.headers, "sec-websocket-key")) + "\r\n\r\nhello");
       for (std::string bytes; !(bytes = exchange.read_tunnel()).empty();) exchange.raw(bytes);
       exchange.close();
     });
@@ -216,7 +229,7 @@ TEST_F(WebSocket, UpgradePassesBytesBothWays) {
   EXPECT_EQ(head.status, 101);
   EXPECT_TRUE(same_name(value_of(head.headers, "upgrade"), "websocket"));
   EXPECT_TRUE(same_name(value_of(head.headers, "connection"), "upgrade"));
-  EXPECT_EQ(value_of(head.headers, "sec-websocket-accept"), "x");
+  EXPECT_EQ(value_of(head.headers, "sec-websocket-accept"), accept_of("dGhlIHNhbXBsZSBub25jZQ=="));
   EXPECT_EQ(call->read_exactly(5), "hello");
   for (const char* word : {"one", "two"}) {
     client.send_raw(word);

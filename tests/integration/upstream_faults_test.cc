@@ -30,7 +30,9 @@ class UpstreamFault : public OneUpstream {
 };
 
 TEST_F(UpstreamFault, RefusedConnection) {
-  TestProxy proxy(ProxyConfig().upstream("up", fmt::format("http://127.0.0.1:{}", free_port())));
+  const ReservedPort nobody;
+  TestProxy proxy(
+      ProxyConfig().upstream("up", fmt::format("http://127.0.0.1:{}", nobody.number())));
   expect_failure(proxy, "/up/p", 502, {"connection_refused"});
 }
 

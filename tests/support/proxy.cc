@@ -77,11 +77,7 @@ std::string ProxyConfig::yaml(std::uint16_t port, std::uint16_t admin, std::uint
 // ---- life ----
 
 Proxy::Proxy(const std::string& binary, const ProxyConfig& config, ProxyOptions options)
-    : options_(std::move(options)),
-      scripted_(config.scripted()),
-      port_(free_port()),
-      admin_(free_port()),
-      health_(free_port()) {
+    : options_(std::move(options)), scripted_(config.scripted()) {
   const std::filesystem::path file = config_path();
   if (options_.config_map) {
     std::filesystem::create_directories(file.parent_path() / "..first");
@@ -173,11 +169,11 @@ void Proxy::expect_clean_stderr() {
 // ---- asking ----
 
 Response Proxy::fetch(const Request& request) {
-  return Client(port_).fetch(request);
+  return Client(port()).fetch(request);
 }
 
 Response Proxy::health(const std::string& path) {
-  return Client(health_).fetch(get(path, {{"Connection", "close"}}));
+  return Client(health_port()).fetch(get(path, {{"Connection", "close"}}));
 }
 
 double Proxy::metric(const std::string& sample) {

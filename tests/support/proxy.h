@@ -64,9 +64,9 @@ class Proxy {
   Proxy(const std::string& binary, const ProxyConfig& config, ProxyOptions options = {});
   ~Proxy();
 
-  [[nodiscard]] std::uint16_t port() const { return port_; }
-  [[nodiscard]] std::uint16_t health_port() const { return health_; }
-  [[nodiscard]] std::uint16_t admin_port() const { return admin_; }
+  [[nodiscard]] std::uint16_t port() const { return port_.number(); }
+  [[nodiscard]] std::uint16_t health_port() const { return health_.number(); }
+  [[nodiscard]] std::uint16_t admin_port() const { return admin_.number(); }
   [[nodiscard]] Process& process() { return *process_; }
   [[nodiscard]] const TemporaryFolder& folder() const { return folder_; }
   [[nodiscard]] std::string config_path() const { return folder_.path(options_.config_name); }
@@ -84,7 +84,7 @@ class Proxy {
   void reload(const ProxyConfig& config, const std::string& outcome = "ok");
   void write_config(const ProxyConfig& config);
   [[nodiscard]] std::string yaml(const ProxyConfig& config) const {
-    return config.yaml(port_, admin_, health_);
+    return config.yaml(port(), admin_port(), health_port());
   }
 
   // The access log so far.
@@ -108,7 +108,7 @@ class Proxy {
   ProxyOptions options_;
   TemporaryFolder folder_;
   std::vector<Upstream*> scripted_;
-  const std::uint16_t port_, admin_, health_;
+  const ReservedPort port_, admin_, health_;
   std::unique_ptr<Process> process_;
   std::size_t descriptors_before_ = 0;
   bool finished_ = false;

@@ -29,6 +29,12 @@ int new_socket() {
   return fd;
 }
 
+bool bound(int fd, in_addr_t address, std::uint16_t port) {
+  sockaddr_in where = loopback(port);
+  where.sin_addr.s_addr = htonl(address);
+  return ::bind(fd, reinterpret_cast<const sockaddr*>(&where), sizeof where) == 0;
+}
+
 void set_option(int fd, int level, int name, int value) {
   ::setsockopt(fd, level, name, &value, sizeof value);
 }
@@ -126,15 +132,18 @@ bool wait_for(int fd, Wait what, Deadline deadline) {
   }
 }
 
-std::uint16_t free_port() {
+ReservedPort::ReservedPort() {
   static std::mt19937 random(std::random_device{}());
   std::uniform_int_distribution<int> any(10'000, 32'000);
+  constexpr in_addr_t kGuardAddress = INADDR_LOOPBACK + 0x00010000;  // 127.1.0.1
   for (int tries = 0; tries < 1000; ++tries) {
     const auto port = static_cast<std::uint16_t>(any(random));
+    Socket guard(new_socket());
     const Socket probe(new_socket());
-    const sockaddr_in address = loopback(port);
-    if (::bind(probe.fd(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
-      return port;
+    if (bound(guard.fd(), kGuardAddress, port) && bound(probe.fd(), INADDR_LOOPBACK, port)) {
+      number_ = port;
+      guard_ = std::move(guard);
+      return;
     }
   }
   give_up("no free port");

@@ -50,8 +50,17 @@ enum class Wait { kRead, kWrite };
 // False when the deadline passed first. A hang-up counts as ready.
 bool wait_for(int fd, Wait what, Deadline deadline);
 
-// A port on which nobody listens. Outside the kernel's range for outgoing connections, so it stays
-// free.
-std::uint16_t free_port();
+// A port of 127.0.0.1 on which nobody listens, and which no other test takes as long as this lives:
+// a socket on a second loopback address holds the number. It is outside the kernel's range for
+// outgoing connections.
+class ReservedPort {
+ public:
+  ReservedPort();
+  [[nodiscard]] std::uint16_t number() const { return number_; }
+
+ private:
+  std::uint16_t number_ = 0;
+  Socket guard_;
+};
 
 }  // namespace outrigger::test

@@ -58,6 +58,9 @@ class NoClient final : public http::ResponseSink {
 class ChainTest : public ::testing::Test {
  protected:
   ~ChainTest() override {
+    scope_.cancel({});
+    loop_.advance(Duration{0});  // drops what has ended
+    outcome_.reset();
     exchange_.reset();
     EXPECT_EQ(loop_.timers(), 0u);
     EXPECT_EQ(FramePool::live(), 0u);

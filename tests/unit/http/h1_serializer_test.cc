@@ -81,8 +81,9 @@ TEST(WriteRequest, GeneratesConnectionFieldsAndCopiesNone) {
             start + "te: trailers\r\nConnection: close, TE\r\n\r\n");
 }
 
-TEST(WriteRequest, JoinsCookies) {
+TEST(WriteRequest, JoinsTheCookieCrumbsOfHttp2) {
   RequestHead head = get();
+  head.version = Version::kHttp2;
   head.headers.add("cookie", "a=1");
   head.headers.add("X-A", "b");
   head.headers.add("cookie", "c=2");
@@ -90,11 +91,21 @@ TEST(WriteRequest, JoinsCookies) {
             "GET /x?y HTTP/1.1\r\nHost: a.test:8080\r\ncookie: a=1; c=2\r\nX-A: b\r\n\r\n");
 }
 
-TEST(WriteRequest, LetsEmptyCookiesAddNothingToOthers) {
+TEST(WriteRequest, PassesTheCookieFieldsOfHttp1AsTheyAre) {
   RequestHead head = get();
+  head.headers.add("Cookie", "a=1");
+  head.headers.add("cookie", "c=2");
+  EXPECT_EQ(written(head),
+            "GET /x?y HTTP/1.1\r\nHost: a.test:8080\r\nCookie: a=1\r\ncookie: c=2\r\n\r\n");
+}
+
+TEST(WriteRequest, LetsEmptyCookieCrumbsAddNothingToOthers) {
+  RequestHead head = get();
+  head.version = Version::kHttp2;
   for (const char* value : {"", "a=1", ""}) head.headers.add("Cookie", value);
   EXPECT_EQ(written(head), "GET /x?y HTTP/1.1\r\nHost: a.test:8080\r\nCookie: a=1\r\n\r\n");
   head = get();
+  head.version = Version::kHttp2;
   head.headers.add("cookie", "");
   EXPECT_EQ(written(head), "GET /x?y HTTP/1.1\r\nHost: a.test:8080\r\ncookie: \r\n\r\n");
 }
