@@ -1,6 +1,7 @@
 #include "proxy/admin/process_metrics.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -45,8 +46,15 @@ double open_descriptors() noexcept {
   struct CloseDirectory {
     void operator()(DIR* directory) const noexcept { closedir(directory); }
   };
-  const std::unique_ptr<DIR, CloseDirectory> directory(opendir("/proc/self/fd"));
-  if (directory == nullptr) return 0;
+  // Not opendir(): ThreadSanitizer does not see it take a descriptor that another thread has
+  // closed.
+  const int fd = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return 0;
+  const std::unique_ptr<DIR, CloseDirectory> directory(fdopendir(fd));
+  if (directory == nullptr) {
+    close(fd);
+    return 0;
+  }
   int count = -3;  // ".", ".." and the directory's own
   while (readdir(directory.get()) != nullptr) ++count;
   return count;

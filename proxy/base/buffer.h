@@ -45,6 +45,8 @@ class Buffer {
 
   // Keeps the memory.
   void clear() noexcept { size_ = 0; }
+  // Gives it back.
+  void release() noexcept { *this = Buffer(); }
   // Drops what was appended beyond `size`, which is at most size().
   void truncate(std::size_t size) noexcept { size_ = size; }
   // Drops `count` bytes from the front, at most size(); moves the rest.

@@ -244,8 +244,9 @@ Task<Delivery> H1Server::send(Response response, CancelScope& scope) {
     if (!done) co_await write_rest(stream_, *whole, scope, settings_.write_stall);
     written = std::move(whole->written);
   } else {
-    written = co_await write_message(stream_, out_.view(), framing, response.body, scope,
-                                     settings_.write_stall);
+    response.head.headers = Headers();  // they are written, and the stream may live for long
+    written =
+        co_await write_message(stream_, out_, framing, response.body, scope, settings_.write_stall);
   }
   delivery.status = std::move(written.status);
   delivery.http_status = written.first_byte ? response.head.status : 0;

@@ -64,12 +64,17 @@ class Gather {
 
 class MessageWriter {
  public:
-  MessageWriter(Stream& stream, BodyFraming framing, Body& body, CancelScope& scope,
+  MessageWriter(Stream& stream, Buffer& head, BodyFraming framing, Body& body, CancelScope& scope,
                 std::optional<Duration> stall) noexcept
-      : stream_(stream), framing_(framing), body_(body), scope_(scope), stall_(stall) {}
+      : stream_(stream),
+        head_(head),
+        framing_(framing),
+        body_(body),
+        scope_(scope),
+        stall_(stall) {}
 
-  Task<Written> run(std::string_view head) {
-    gather_.add(head);
+  Task<Written> run() {
+    gather_.add(head_.view());
     if (!body_.ended()) {
       written_.status = co_await write_body();
     } else if (framing_.kind == Kind::kLength && framing_.length != 0) {
@@ -146,10 +151,12 @@ class MessageWriter {
     if (!written_.first_byte) written_.first_byte = stream_.event_loop().fresh_now();
     Status status = co_await stream_.write(gather_.pieces(), scope_, stall_);
     gather_.clear();
+    if (!head_.empty()) head_.release();
     co_return status;
   }
 
   Stream& stream_;
+  Buffer& head_;
   BodyFraming framing_;
   Body& body_;
   CancelScope& scope_;
@@ -186,10 +193,10 @@ Task<void> write_rest(Stream& stream, WholeMessage& message, CancelScope& scope,
   message.written.status = co_await stream.write(message.pieces, scope, stall);
 }
 
-Task<Written> write_message(Stream& stream, std::string_view head, BodyFraming framing, Body& body,
+Task<Written> write_message(Stream& stream, Buffer& head, BodyFraming framing, Body& body,
                             CancelScope& scope, std::optional<Duration> stall) {
-  MessageWriter writer(stream, framing, body, scope, stall);
-  co_return co_await writer.run(head);
+  MessageWriter writer(stream, head, framing, body, scope, stall);
+  co_return co_await writer.run();
 }
 
 }  // namespace outrigger::http

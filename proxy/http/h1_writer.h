@@ -7,6 +7,7 @@
 #include <optional>
 #include <string_view>
 
+#include "proxy/base/buffer.h"
 #include "proxy/base/result.h"
 #include "proxy/http/body.h"
 #include "proxy/http/h1_framing.h"
@@ -38,9 +39,10 @@ std::optional<WholeMessage> whole_message(std::string_view head, const BodyFrami
 Task<void> write_rest(Stream& stream, WholeMessage& message, CancelScope& scope,
                       std::optional<Duration> stall);
 
-// Any message. `head` is a serialised head; it and `body` outlive the task. `stall` bounds the time
-// in which the peer takes no byte.
-Task<Written> write_message(Stream& stream, std::string_view head, BodyFraming framing, Body& body,
+// Any message. `head` is a serialised head, whose memory is given back once it is written: a stream
+// may live for long. It and `body` outlive the task. `stall` bounds the time in which the peer
+// takes no byte.
+Task<Written> write_message(Stream& stream, Buffer& head, BodyFraming framing, Body& body,
                             CancelScope& scope, std::optional<Duration> stall);
 
 }  // namespace outrigger::http

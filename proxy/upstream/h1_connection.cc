@@ -183,7 +183,7 @@ Status H1Connection::write_head(const http::RequestHead& head, const BodyFraming
 }
 
 Task<void> H1Connection::pump(http::Request& request, BodyFraming framing) {
-  http::Written written = co_await http::write_message(*stream_, out_.view(), framing, request.body,
+  http::Written written = co_await http::write_message(*stream_, out_, framing, request.body,
                                                        pump_scope_, write_stall_);
   if (written.status) {
     request_sent();
