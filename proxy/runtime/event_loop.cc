@@ -27,8 +27,9 @@ timeval to_timeval(Duration d) noexcept {
 
 EventLoop::EventLoop() {
   event_config* config = event_config_new();
-  event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST |
-                                    EVENT_BASE_FLAG_IGNORE_ENV);
+  // No change list: it would tell the kernel of a closed descriptor only when the loop sleeps, and
+  // by then the number may be another thread's.
+  event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV);
   base_ = event_base_new_with_config(config);
   event_config_free(config);
   if (base_ == nullptr) throw std::bad_alloc();
