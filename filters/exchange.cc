@@ -8,4 +8,11 @@ std::string_view to_string(Source source) noexcept {
   return kNames[static_cast<std::size_t>(source)];
 }
 
+bool is_stream(const http::Response& response) noexcept {
+  const std::string_view type = response.head.headers.get(http::HeaderId::kContentType);
+  return response.tunnel != nullptr || type.starts_with("text/event-stream") ||
+         type.starts_with("application/grpc") ||
+         type.starts_with("application/vnd.amazon.eventstream");
+}
+
 }  // namespace outrigger::filters

@@ -95,4 +95,7 @@ struct Exchange {
   std::vector<DeliveryObserver*> observers;
 };
 
+// Answers whose length in time says nothing of their health: event streams, gRPC, tunnels.
+[[nodiscard]] bool is_stream(const http::Response& response) noexcept;
+
 }  // namespace outrigger::filters

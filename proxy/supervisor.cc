@@ -38,6 +38,7 @@ class Supervisor {
     std::unique_ptr<LogSink> process, access;
     std::unique_ptr<Logger> logger;
   };
+  config::Loaded read_config() const;
   config::Snapshot load();
   std::optional<config::Snapshot> overridden(const config::Snapshot& loaded);
   Status open_logs();
@@ -84,12 +85,15 @@ Supervisor::~Supervisor() {
   workers_.clear();
 }
 
+config::Loaded Supervisor::read_config() const {
+  const config::Environment environment = config::Environment::process();
+  return options_.config_file.empty() ? config::built_in(environment)
+                                      : config::load_file(options_.config_file, environment);
+}
+
 // Prints every problem of the file; nullptr when there is an error.
 config::Snapshot Supervisor::load() {
-  const config::Environment environment = config::Environment::process();
-  config::Loaded loaded = options_.config_file.empty()
-                              ? config::built_in(environment)
-                              : config::load_file(options_.config_file, environment);
+  const config::Loaded loaded = read_config();
   const bool colour = isatty(STDERR_FILENO) != 0 && getenv("NO_COLOR") == nullptr;
   for (const config::Diagnostic& diagnostic : loaded.diagnostics) {
     fmt::print(stderr, "{}", config::render(diagnostic, colour));
@@ -251,10 +255,7 @@ void Supervisor::reload(std::string_view reason) {
     shard_->counter(Metric::kConfigReloads, {"invalid"}).add();
     shard_->gauge(Metric::kConfigLastReloadSuccessful).set(0);
   };
-  const config::Environment environment = config::Environment::process();
-  config::Loaded loaded = options_.config_file.empty()
-                              ? config::built_in(environment)
-                              : config::load_file(options_.config_file, environment);
+  const config::Loaded loaded = read_config();
   if (loaded.config == nullptr) {
     for (const config::Diagnostic& problem : loaded.diagnostics) {
       refuse(fmt::format("{}:{}:{}: {} {}", problem.position.file, problem.position.line,

@@ -108,7 +108,6 @@ Task<void> WorkerCore::converse(Fd fd, SocketAddress peer) {
 }
 
 void WorkerCore::drain(std::function<void()> drained) {
-  draining_ = true;
   listeners_.clear();
   // A connection may end at once, and only itself: then it leaves the list.
   for (auto next = open_.begin(); next != open_.end();) (*next++)->drain();

@@ -47,7 +47,6 @@ class WorkerCore final : private Timer {
   CancelScope scope_;
   std::list<http::ClientConnection*> open_;
   std::vector<std::unique_ptr<Listener>> listeners_;
-  bool draining_ = false;
   Counter accepted_;
   Gauge active_;
   TaskGroup connections_;  // last: its frames use the members above

@@ -70,12 +70,6 @@ class Lend {
 
 }  // namespace
 
-bool is_stream(const http::Response& response) noexcept {
-  const std::string_view type = response.head.headers.get(http::HeaderId::kContentType);
-  return response.tunnel != nullptr || type.starts_with("text/event-stream") ||
-         type.starts_with("application/grpc");
-}
-
 Task<Result<http::Response>> AttemptTimers::handle(Exchange& exchange, Next next) {
   const TimePoint begun = exchange.loop.now();
   CancelScope scope(*exchange.scope);

@@ -18,7 +18,4 @@ class AttemptTimers final : public Filter {
   const config::Timeouts& timeouts_;
 };
 
-// Bodies whose length in time says nothing of their health: server-sent events, gRPC, tunnels.
-[[nodiscard]] bool is_stream(const http::Response& response) noexcept;
-
 }  // namespace outrigger::filters

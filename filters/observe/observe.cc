@@ -19,13 +19,6 @@ std::string_view version_text(http::Version version) noexcept {
   return kNames[static_cast<std::size_t>(version)];
 }
 
-bool is_stream(const http::Response& response) noexcept {
-  if (response.tunnel != nullptr) return true;
-  const std::string_view type = response.head.headers.get(HeaderId::kContentType);
-  return type.starts_with("text/event-stream") || type.starts_with("application/grpc") ||
-         type.starts_with("application/vnd.amazon.eventstream");
-}
-
 bool has_credentials(const http::Headers& headers) noexcept {
   return headers.find(HeaderId::kAuthorization) != nullptr ||
          headers.find(HeaderId::kXApiKey) != nullptr ||
