@@ -24,7 +24,8 @@ void ClientConnection::drain() {
   draining_ = true;
   if (h1_ != nullptr) h1_->drain();
   if (h2_ != nullptr) h2_->drain();
-  if (idle_ != nullptr) idle_->cancel({Errc::kCancelled, Origin::kProxy, "draining"});
+  if (idle_ != nullptr && !stream_.input_waiting())
+    idle_->cancel({Errc::kCancelled, Origin::kProxy, "draining"});
 }
 
 Task<Status> ClientConnection::run(CancelScope& scope) {

@@ -56,7 +56,7 @@ H1Server::H1Server(Stream& stream, const ServerSettings& settings, ExchangeHandl
 
 Task<void> H1Server::run(Slice initial, CancelScope& connection) {
   input_ = std::move(initial);
-  while (persistent_ && !draining_ && !connection.cancelled()) {
+  while (persistent_ && (!draining_ || !input_.empty()) && !connection.cancelled()) {
     const Heard heard = co_await read_head(connection);
     if (heard == Heard::kEnd) {
       if (!stream_.peer_closed()) (void)co_await stream_.finish(connection);
@@ -75,7 +75,9 @@ Task<void> H1Server::run(Slice initial, CancelScope& connection) {
 
 void H1Server::drain() {
   draining_ = true;
-  if (idle_ != nullptr) idle_->cancel({Errc::kCancelled, Origin::kProxy, "draining"});
+  // A request that has arrived unread is still answered.
+  if (idle_ != nullptr && !stream_.input_waiting())
+    idle_->cancel({Errc::kCancelled, Origin::kProxy, "draining"});
 }
 
 // The first bytes may take as long as an idle connection may live; the head is then bounded

@@ -360,6 +360,11 @@ Task<Status> Stream::finish(CancelScope& scope) {
   co_return Status{};
 }
 
+bool Stream::input_waiting() const noexcept {
+  char byte;
+  return !unread_.empty() || ::recv(fd_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
 void Stream::abort_on_close() noexcept {
   const linger now{1, 0};
   ::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);

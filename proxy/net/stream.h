@@ -56,6 +56,8 @@ class Stream final : private FdWatch {
   [[nodiscard]] bool readable() const noexcept {
     return !unread_.empty() || readable_ || (tls_ != nullptr && tls_->pending());
   }
+  // Bytes wait in the kernel, whether or not the loop has told of them: one system call.
+  [[nodiscard]] bool input_waiting() const noexcept;
   // The peer has closed or broken the connection (bytes may still be readable).
   [[nodiscard]] bool peer_closed() const noexcept { return peer_closed_; }
 
