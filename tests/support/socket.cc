@@ -44,7 +44,9 @@ void set_option(int fd, int level, int name, int value) {
 Socket& Socket::operator=(Socket&& other) noexcept {
   if (this != &other) {
     close();
-    fd_ = std::exchange(other.fd_, -1);
+    const int fd = other.release();
+    const std::lock_guard lock(closing_);
+    fd_ = fd;
   }
   return *this;
 }
@@ -104,7 +106,13 @@ std::uint16_t Socket::local_port() const {
   return ntohs(address.sin_port);
 }
 
+int Socket::release() noexcept {
+  const std::lock_guard lock(closing_);
+  return std::exchange(fd_, -1);
+}
+
 void Socket::close() {
+  const std::lock_guard lock(closing_);
   if (fd_ >= 0) ::close(std::exchange(fd_, -1));
 }
 
@@ -119,6 +127,7 @@ void Socket::half_close() const {
 }
 
 void Socket::shut_down() const {
+  const std::lock_guard lock(closing_);
   if (fd_ >= 0) ::shutdown(fd_, SHUT_RDWR);
 }
 

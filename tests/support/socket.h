@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <mutex>
 #include <string>
 #include <utility>
 
@@ -18,7 +19,7 @@ class Socket {
  public:
   Socket() = default;
   explicit Socket(int fd) : fd_(fd) {}
-  Socket(Socket&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Socket(Socket&& other) noexcept : fd_(other.release()) {}
   Socket& operator=(Socket&& other) noexcept;
   ~Socket() { close(); }
 
@@ -39,10 +40,14 @@ class Socket {
   void reset();
   // FIN: no more from us, the other direction stays open.
   void half_close() const;
-  // Wakes whoever waits on it, from any thread; the descriptor stays.
+  // Wakes whoever waits on it; the descriptor stays. From any thread, also while the owner closes it:
+  // never touches a descriptor that was given back.
   void shut_down() const;
 
  private:
+  int release() noexcept;
+
+  mutable std::mutex closing_;  // who changes fd_ holds it, and who uses it on another thread
   int fd_ = -1;
 };
 
