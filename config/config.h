@@ -9,12 +9,11 @@
 #include <string>
 #include <vector>
 
+#include "config/policies.h"
 #include "proxy/base/duration.h"
 #include "proxy/base/secret.h"
 
 namespace outrigger::config {
-
-using ByteCount = std::uint64_t;
 
 // Where a value was written, for explain and for messages; line and column are 1-based, 0 = built
 // in.
@@ -22,28 +21,6 @@ struct Position {
   std::string file;
   int line = 0;
   int column = 0;
-};
-
-// ---- policies that mean the same at every level (defaults, profiles, upstreams, routes) ----
-
-// attempt_timers. An absent value is "none": no such timer.
-struct Timeouts {
-  std::optional<Duration> connect = 5s;
-  std::optional<Duration> tls = 5s;
-  std::optional<Duration> headers = 10min;  // request fully sent to response head
-  std::optional<Duration> gap = 5min;       // between bytes of a body, either direction
-  std::optional<Duration> total;  // never applied to streams (text/event-stream, gRPC, upgrades)
-};
-
-enum class ErrorFormat : std::uint8_t { kOpenai, kAnthropic, kProblem };
-enum class DecisionHeaders : std::uint8_t { kStandard, kFull };  // research/operability 3.4
-
-// What a route may narrow. A resolved route holds the upstream's values where it says nothing.
-struct Policies {
-  Timeouts timeouts;
-  ErrorFormat error_format = ErrorFormat::kProblem;
-  DecisionHeaders headers = DecisionHeaders::kStandard;
-  std::optional<ByteCount> max_request_body;  // absent: unlimited
 };
 
 struct RouteMatch {

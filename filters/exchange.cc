@@ -1,11 +1,24 @@
 #include "filters/exchange.h"
 
+#include <utility>
+
 namespace outrigger::filters {
 
 std::string_view to_string(Source source) noexcept {
   constexpr std::string_view kNames[] = {"upstream", "cache",   "idempotency",
                                          "fallback", "circuit", "proxy"};
   return kNames[static_cast<std::size_t>(source)];
+}
+
+Exchange::~Exchange() {
+  for (std::size_t i = 0; i < attempts.size(); ++i) conclude(i, Verdict::kCancelled);
+}
+
+void Exchange::conclude(std::size_t index, Verdict verdict) {
+  Attempt& attempt = attempts[index];
+  if (std::exchange(attempt.concluded, true)) return;
+  attempt.verdict = verdict;
+  for (AttemptObserver* observer : attempt_observers) observer->on_concluded(*this, attempt);
 }
 
 bool is_stream(const http::Response& response) noexcept {

@@ -2,15 +2,19 @@
 // coroutine of the exchange, on its worker's thread; filters read and extend it.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "config/config.h"
+#include "filters/circuit_breaker/permit.h"
 #include "proxy/base/duration.h"
 #include "proxy/base/result.h"
+#include "proxy/base/verdict.h"
 #include "proxy/http/message.h"
 #include "proxy/http/server.h"
 #include "proxy/runtime/cancel.h"
@@ -35,6 +39,18 @@ struct Attempt {
   std::string_view reason;
   TimePoint started;
   TimePoint ended;  // response head or failure
+
+  // What the classifier says. Final once concluded: of a stream that is at its end.
+  Verdict verdict = Verdict::kCancelled;
+  bool judged = false;                            // a verdict was given, final or not
+  bool concluded = false;                         // told to whoever waits for the end
+  config::Scope scope = config::Scope::kDefault;  // what the verdict says something of
+  std::string_view error = {};             // the provider's own error code, interned; may be empty
+  std::optional<Duration> hint = {};       // the server's word on when to come back, unclamped
+  std::optional<TimePoint> answered = {};  // first event of a stream, else the head
+  Duration waited{0};                      // before this attempt, because of the last one
+  std::string_view stop = {};              // why no other followed: a literal; empty when one did
+  std::array<Permit, 2> permits = {};      // of the circuit breaker
 };
 
 // How far an attempt got, for whoever times it.
@@ -59,6 +75,16 @@ class DeliveryObserver {
   ~DeliveryObserver() = default;
 };
 
+// Told once of each attempt when its verdict is final: of a whole answer at once, of a stream at
+// its end, of one that nobody waited for as cancelled. Must not resume or destroy anything.
+class AttemptObserver {
+ public:
+  virtual void on_concluded(Exchange& exchange, Attempt& attempt) = 0;
+
+ protected:
+  ~AttemptObserver() = default;
+};
+
 struct Exchange {
   Exchange(Dispatcher& dispatcher, http::Request incoming, http::ResponseSink& answers,
            const http::ClientInfo& who, CancelScope& cancel)
@@ -67,6 +93,11 @@ struct Exchange {
         sink(answers),
         client(who),
         scope(&cancel) {}
+
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+  // Concludes as cancelled whatever attempt is not concluded yet.
+  ~Exchange();
 
   Dispatcher& loop;
   http::Request request;
@@ -93,6 +124,25 @@ struct Exchange {
   // Registers `observer`, owned by the worker's chain, to hear of the delivery.
   void when_delivered(DeliveryObserver& observer) { observers.push_back(&observer); }
   std::vector<DeliveryObserver*> observers;
+
+  // Ends an attempt with its final verdict; a second call for the same attempt does nothing.
+  void conclude(std::size_t attempt, Verdict verdict);
+  // Registers `observer`, owned by the worker's chain, to hear of the end of every attempt.
+  void when_concluded(AttemptObserver& observer) { attempt_observers.push_back(&observer); }
+  std::vector<AttemptObserver*> attempt_observers;
+
+  // What breakers and cooldowns are keyed by; empty and 0 when not known (see filters/intake).
+  std::string_view model;        // interned in the request's headers
+  std::uint64_t credential = 0;  // a keyed hash of the client's credential: never the credential
+
+  // Until when the answer must begin: the least of the route's and the caller's word.
+  std::optional<TimePoint> deadline;
+  // Multiplies timeouts.headers and first_event of the next attempt (Retry::timeout_factor).
+  double patience = 1;
+  // Endpoints that this attempt should leave alone, a bit each by index: failed before, or with an
+  // open breaker. Used all the same when no other is left, unless `avoid_strictly`.
+  std::uint64_t avoid = 0;
+  bool avoid_strictly = false;
 };
 
 // Answers whose length in time says nothing of their health: event streams, gRPC, tunnels.
