@@ -40,8 +40,8 @@ class Socket {
   void reset();
   // FIN: no more from us, the other direction stays open.
   void half_close() const;
-  // Wakes whoever waits on it; the descriptor stays. From any thread, also while the owner closes it:
-  // never touches a descriptor that was given back.
+  // Wakes whoever waits on it; the descriptor stays. From any thread, also while the owner closes
+  // it: never touches a descriptor that was given back.
   void shut_down() const;
 
  private:
