@@ -12,6 +12,7 @@
 
 #include "config/config.h"
 #include "filters/circuit_breaker/permit.h"
+#include "filters/send/attempt_recorder.h"
 #include "proxy/base/duration.h"
 #include "proxy/base/result.h"
 #include "proxy/base/verdict.h"
@@ -19,6 +20,7 @@
 #include "proxy/http/server.h"
 #include "proxy/runtime/cancel.h"
 #include "proxy/runtime/dispatcher.h"
+#include "proxy/runtime/frame_pool.h"
 #include "proxy/upstream/router.h"
 
 namespace outrigger::filters {
@@ -106,14 +108,15 @@ struct Exchange {
   CancelScope* scope;       // the innermost: the exchange's, or an attempt's nested in it
   upstream::Routed routed;  // upstream, route and the rewritten target
   AttemptProgress* progress = nullptr;  // of the attempt under way
-  std::uint64_t request_bytes = 0;      // of the body, read so far
+  AttemptRecorder recorder{*this};
+  std::uint64_t request_bytes = 0;  // of the body, read so far
 
   std::string_view id() const noexcept { return {id_text, sizeof id_text}; }
   char id_text[26];  // ULID
   TimePoint started;
   Source source = Source::kUpstream;
   std::string_view why;  // closed code of a failure, same as in Proxy-Status
-  std::vector<Attempt> attempts;
+  std::vector<Attempt, FrameAllocator<Attempt>> attempts;
 
   // Kept by observe for the log, because other filters rewrite or drop the originals.
   std::string_view client_target;  // as the client sent it
@@ -123,13 +126,13 @@ struct Exchange {
 
   // Registers `observer`, owned by the worker's chain, to hear of the delivery.
   void when_delivered(DeliveryObserver& observer) { observers.push_back(&observer); }
-  std::vector<DeliveryObserver*> observers;
+  std::vector<DeliveryObserver*, FrameAllocator<DeliveryObserver*>> observers;
 
   // Ends an attempt with its final verdict; a second call for the same attempt does nothing.
   void conclude(std::size_t attempt, Verdict verdict);
   // Registers `observer`, owned by the worker's chain, to hear of the end of every attempt.
   void when_concluded(AttemptObserver& observer) { attempt_observers.push_back(&observer); }
-  std::vector<AttemptObserver*> attempt_observers;
+  std::vector<AttemptObserver*, FrameAllocator<AttemptObserver*>> attempt_observers;
 
   // What breakers and cooldowns are keyed by; empty and 0 when not known (see filters/intake).
   std::string_view model;        // interned in the request's headers

@@ -13,12 +13,22 @@ namespace outrigger {
 
 using filters::Exchange;
 
-Task<void> ExchangeServer::serve(http::Request request, http::ResponseSink& sink,
+Task<void> ExchangeServer::serve(http::Request&& request, http::ResponseSink& sink,
                                  const http::ClientInfo& client, CancelScope& scope) {
   const std::shared_ptr<Generation> generation = generation_;
   Exchange exchange(loop_, std::move(request), sink, client, scope);
   http::Delivery delivery;
-  Result<http::Response> response = co_await answer(exchange, *generation);
+  Result<http::Response> response = std::unexpected(Error{});
+  try {
+    if (auto routed = generation->router().route(exchange.request.head)) {
+      exchange.routed = std::move(*routed);
+      response = co_await generation->chain(exchange.routed).run(exchange);
+    } else {
+      response = misroute(exchange, *generation, routed.error());
+    }
+  } catch (const std::exception& error) {
+    response = answer_bug(exchange, *generation, error);
+  }
   if (response) {
     delivery = co_await sink.send(std::move(*response), scope);
   } else {
@@ -30,24 +40,16 @@ Task<void> ExchangeServer::serve(http::Request request, http::ResponseSink& sink
 }
 
 // An exception is a bug: it costs this exchange, not the process.
-Task<Result<http::Response>> ExchangeServer::answer(Exchange& exchange, Generation& generation) {
-  std::string bug;
-  try {
-    auto routed = generation.router().route(exchange.request.head);
-    if (!routed) co_return misroute(exchange, generation, routed.error());
-    exchange.routed = std::move(*routed);
-    co_return co_await generation.chain(exchange.routed).run(exchange);
-  } catch (const std::exception& error) {
-    bug = error.what();
-  }
+http::Response ExchangeServer::answer_bug(Exchange& exchange, Generation& generation,
+                                          const std::exception& bug) {
   log_.error("exchange", "a bug ended an exchange",
-             {{"request_id", exchange.id()}, {"error", bug}});
+             {{"request_id", exchange.id()}, {"error", bug.what()}});
   http::Response response = filters::answer_failure(
       exchange,
       Error{Errc::kInternal, Origin::kProxy, Phase::kNoConnection, "proxy_internal_error", {}});
   if (exchange.observers.empty()) generation.unrouted().begin(exchange);
   generation.unrouted().stamp(exchange, response);
-  co_return response;
+  return response;
 }
 
 http::Response ExchangeServer::misroute(Exchange& exchange, Generation& generation,

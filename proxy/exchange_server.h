@@ -2,6 +2,7 @@
 // One a worker, on its thread.
 #pragma once
 
+#include <exception>
 #include <memory>
 
 #include "filters/exchange.h"
@@ -24,13 +25,14 @@ class ExchangeServer final : public http::ExchangeHandler {
     return generation_;
   }
 
-  Task<void> serve(http::Request request, http::ResponseSink& sink, const http::ClientInfo& client,
-                   CancelScope& scope) override;
+  Task<void> serve(http::Request&& request, http::ResponseSink& sink,
+                   const http::ClientInfo& client, CancelScope& scope) override;
   http::Response refuse(int status, std::string_view code, std::string_view detail,
                         const http::ClientInfo& client) override;
 
  private:
-  Task<Result<http::Response>> answer(filters::Exchange& exchange, Generation& generation);
+  http::Response answer_bug(filters::Exchange& exchange, Generation& generation,
+                            const std::exception& bug);
   static http::Response misroute(filters::Exchange& exchange, Generation& generation,
                                  const upstream::Misroute& misroute);
 

@@ -37,7 +37,7 @@ class Generation {
   Generation& operator=(const Generation&) = delete;
 
   [[nodiscard]] const config::Config& config() const noexcept { return *blueprint_->config; }
-  [[nodiscard]] const upstream::Router& router() const noexcept { return router_; }
+  [[nodiscard]] upstream::Router& router() noexcept { return router_; }
   [[nodiscard]] TlsServerContext* tls() const noexcept { return tls_.server.get(); }
   [[nodiscard]] const http::ServerSettings& server() const noexcept { return server_; }
   [[nodiscard]] const upstream::Cluster& cluster(std::size_t upstream) const noexcept {

@@ -29,7 +29,7 @@ Task<void> HealthServer::converse(Fd fd, SocketAddress peer) {
   (void)co_await connection.run(scope_);
 }
 
-Task<void> HealthServer::serve(http::Request request, http::ResponseSink& sink,
+Task<void> HealthServer::serve(http::Request&& request, http::ResponseSink& sink,
                                const http::ClientInfo&, CancelScope& scope) {
   const auto metrics = [this](Exposition exposition) {
     publish_();

@@ -24,8 +24,8 @@ class HealthServer final : private http::ExchangeHandler {
   static constexpr std::size_t kMaxConnections = 256;
   void accept(Fd fd, const SocketAddress& peer);
   Task<void> converse(Fd fd, SocketAddress peer);
-  Task<void> serve(http::Request request, http::ResponseSink& sink, const http::ClientInfo& client,
-                   CancelScope& scope) override;
+  Task<void> serve(http::Request&& request, http::ResponseSink& sink,
+                   const http::ClientInfo& client, CancelScope& scope) override;
 
   EventLoop& loop_;
   MetricRegistry& metrics_;

@@ -10,25 +10,34 @@
 namespace outrigger::filters {
 namespace {
 
+const http::Via& own_via() {
+  static const http::Via via(pseudonym());
+  return via;
+}
+
 void remove_own(http::Headers& headers) {
   std::erase_if(headers.fields(),
                 [](const http::Field& field) { return http::is_own_header(field.name); });
 }
 
+Task<Result<http::Response>> refused(Error error) {
+  co_return std::unexpected(std::move(error));
+}
+
 }  // namespace
 
-Gateway::Gateway(const config::Policies& policies) : policies_(policies), via_(pseudonym()) {}
-
 Task<Result<http::Response>> Gateway::handle(Exchange& exchange, Next next) {
-  CO_TRY(admit(exchange));
+  if (Status admitted = admit(exchange); !admitted) return refused(std::move(admitted).error());
   prepare(exchange);
-  Result<http::Response> response = co_await next(exchange);
-  if (response) http::append_via(response->head.headers, response->head.version, via_);
-  co_return response;
+  return next(exchange);
+}
+
+void Gateway::mark_passed(http::ResponseHead& answer) {
+  own_via().append_to(answer.headers, answer.version);
 }
 
 Status Gateway::admit(Exchange& exchange) const {
-  if (http::via_contains(exchange.request.head.headers, via_)) {
+  if (own_via().stands_in(exchange.request.head.headers)) {
     return fail(
         Errc::kProtocol, Origin::kClient, "proxy_loop_detected",
         "the request has passed through this proxy before: an upstream's URL leads back to it");
@@ -52,7 +61,7 @@ void Gateway::prepare(Exchange& exchange) const {
   remove_own(headers);
   // The endpoint that is chosen gives the authority.
   headers.remove(http::HeaderId::kHost);
-  http::append_via(headers, request.head.version, via_);
+  own_via().append_to(headers, request.head.version);
   if (exchange.routed.way != upstream::Way::kTunnel) request.head.target = exchange.routed.target;
 }
 

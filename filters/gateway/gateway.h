@@ -14,16 +14,17 @@ namespace outrigger::filters {
 class Gateway final : public Filter {
  public:
   // `policies` outlives the filter.
-  explicit Gateway(const config::Policies& policies);
+  explicit Gateway(const config::Policies& policies) noexcept : policies_(policies) {}
   [[nodiscard]] std::string_view name() const noexcept override { return "gateway"; }
   Task<Result<http::Response>> handle(Exchange& exchange, Next next) override;
+  // Tells in an upstream's answer that it passed here (Via); for the filter that stamps answers.
+  static void mark_passed(http::ResponseHead& answer);
 
  private:
   Status admit(Exchange& exchange) const;
   void prepare(Exchange& exchange) const;
 
   const config::Policies& policies_;
-  const std::string_view via_;
 };
 
 }  // namespace outrigger::filters

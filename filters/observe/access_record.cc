@@ -7,6 +7,7 @@
 #include <concepts>
 #include <cstring>
 
+#include "proxy/base/buffer.h"
 #include "proxy/base/json_writer.h"
 #include "proxy/base/redact.h"
 #include "proxy/http/problem.h"
@@ -61,7 +62,7 @@ class Line {
     if (text.empty()) return;
     literal(key);
     *at_++ = '"';
-    std::memcpy(at_, text.data(), text.size());
+    copy_short(at_, text.data(), text.size());
     at_ += text.size();
     *at_++ = '"';
   }
@@ -75,7 +76,11 @@ class Line {
   template <std::size_t N, std::integral Integer>
   void number(const char (&key)[N], Integer number) noexcept {
     literal(key);
-    at_ = std::to_chars(at_, at_ + 20, number).ptr;
+    if (number >= 0 && number < 10) {
+      *at_++ = static_cast<char>('0' + number);
+    } else {
+      at_ = std::to_chars(at_, at_ + 20, number).ptr;
+    }
   }
   template <std::size_t N>
   void time(const char (&key)[N], Duration value) noexcept {
@@ -109,7 +114,7 @@ void write_attempts(Line& line, const AccessRecord& record) noexcept {
   for (const Attempt& attempt : record.attempts) {
     if (n++ > 0) line.literal(",");
     line.number("{\"n\":", n);
-    line.text(",\"addr\":", attempt.endpoint);
+    line.plain(",\"addr\":", attempt.endpoint);
     line.number(",\"status\":", attempt.status);
     if (attempt.failed) {
       line.plain(",\"error\":", error_of(attempt));
@@ -117,7 +122,7 @@ void write_attempts(Line& line, const AccessRecord& record) noexcept {
       line.text(",\"reason\":", attempt.reason);
     }
     line.time(",\"dur_ms\":", attempt.ended - attempt.started);
-    line.time(",\"wait_ms\":", attempt.started - idle_since);
+    if (n > 1) line.time(",\"wait_ms\":", attempt.started - idle_since);
     if (attempt.reused_connection) line.literal(",\"reused\":true");
     line.literal("}");
     idle_since = attempt.ended;
@@ -134,10 +139,10 @@ void write_line(Line& line, const AccessRecord& record, std::string_view address
   line.plain(",\"trace_id\":", record.trace_id);
   line.plain(",\"client_addr\":", address);
   line.plain(",\"mode\":", record.mode);
-  line.text(",\"method\":", record.method);
-  line.text(",\"host\":", record.host);
+  line.plain(",\"method\":", record.method.substr(0, kLongestText));  // a token
+  line.plain(",\"host\":", record.host.substr(0, kLongestText));      // checked by the codecs
   line.text(",\"path\":", target, kLongestPath);
-  line.text(",\"upstream\":", record.upstream);
+  line.plain(",\"upstream\":", record.upstream);
   line.text(",\"route\":", record.route);
   line.number(",\"status\":", record.status);
   line.plain(",\"source\":", record.source);
@@ -148,12 +153,8 @@ void write_line(Line& line, const AccessRecord& record, std::string_view address
   if (record.overhead) line.time(",\"overhead_ms\":", *record.overhead);
   line.number(",\"bytes_in\":", record.bytes_in);
   line.number(",\"bytes_out\":", record.bytes_out);
-  if (record.stream) {
-    line.literal(",\"stream\":true");
-  } else {
-    line.literal(",\"stream\":false");
-  }
-  line.number(",\"chunks\":", record.chunks);
+  if (record.stream) line.literal(",\"stream\":true");
+  if (record.chunks > 1) line.number(",\"chunks\":", record.chunks);
   line.plain(",\"http_version\":", record.http_version);
   line.plain(",\"tls_version\":", record.tls_version);
   line.text(",\"user_agent\":", record.user_agent);

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "filters/gateway/gateway.h"
 #include "filters/observe/access_record.h"
 #include "filters/observe/answer.h"
 #include "proxy/base/json_writer.h"
@@ -22,8 +23,8 @@ std::string_view version_text(http::Version version) noexcept {
 bool has_credentials(const http::Headers& headers) noexcept {
   return headers.find(HeaderId::kAuthorization) != nullptr ||
          headers.find(HeaderId::kXApiKey) != nullptr ||
-         headers.find(HeaderId::kCookie) != nullptr || headers.find("api-key") != nullptr ||
-         headers.find("x-goog-api-key") != nullptr;
+         headers.find(HeaderId::kCookie) != nullptr || headers.find(HeaderId::kApiKey) != nullptr ||
+         headers.find(HeaderId::kXGoogApiKey) != nullptr;
 }
 
 // The time to the head less what the attempts took: ours.
@@ -88,6 +89,7 @@ Task<Result<http::Response>> Observe::handle(Exchange& exchange, Next next) {
     }
     outcome = std::move(answer);
   }
+  if (exchange.source == Source::kUpstream) Gateway::mark_passed(outcome->head);
   stamp(exchange, *outcome);
   co_return outcome;
 }
@@ -107,13 +109,15 @@ void Observe::stamp(Exchange& exchange, http::Response& response) const {
   exchange.streamed = is_stream(response);
   if (exchange.source != Source::kProxy) {
     const http::Field* id = headers.find(HeaderId::kXRequestId);
-    if (id == nullptr) id = headers.find("request-id");
+    if (id == nullptr) id = headers.find(HeaderId::kRequestId);
     if (id != nullptr)
       exchange.upstream_request_id = exchange.request.head.headers.intern(id->value);
   }
   remove_stamps(headers);
-  headers.add_view(HeaderId::kOther, "Outrigger-Request-Id", exchange.id());
-  headers.add_view(HeaderId::kOther, "Outrigger-Source", to_string(exchange.source));
+  headers.add_view(HeaderId::kOther, "Outrigger-Request-Id", exchange.id(),
+                   http::Grammar::kChecked);
+  headers.add_view(HeaderId::kOther, "Outrigger-Source", to_string(exchange.source),
+                   http::Grammar::kChecked);
   const bool full = exchange.routed.policies != nullptr &&
                     exchange.routed.policies->headers == config::DecisionHeaders::kFull;
   if (exchange.attempts.size() > 1 || full) {
@@ -122,8 +126,9 @@ void Observe::stamp(Exchange& exchange, http::Response& response) const {
   if (full) stamp_in_full(exchange, headers, upstream_);
   // Else a proxy of nginx's kind in front of us would hold the events back (operability 3.4).
   if (exchange.streamed && response.tunnel == nullptr &&
-      headers.find("x-accel-buffering") == nullptr) {
-    headers.add_view(HeaderId::kOther, "X-Accel-Buffering", "no");
+      headers.find(HeaderId::kXAccelBuffering) == nullptr) {
+    headers.add_view(HeaderId::kXAccelBuffering, "X-Accel-Buffering", "no",
+                     http::Grammar::kChecked);
   }
 }
 

@@ -45,11 +45,27 @@ class RequestMetrics {
   Gauge in_flight_;
   Counter request_bytes_, response_bytes_;
   Histogram first_byte_, overhead_;
-  std::array<Histogram, 6> duration_;                     // by class of status, "0" first
-  std::array<Counter, 3> aborts_;                         // queue, headers, stream
-  std::array<Histogram, 4> attempt_duration_;             // by Outcome
-  std::unordered_map<std::uint32_t, Counter> requests_;   // by method, status and source
-  std::unordered_map<std::uint32_t, Counter> attempts_;   // by outcome and status
+  std::array<Histogram, 6> duration_;          // by class of status, "0" first
+  std::array<Counter, 3> aborts_;              // queue, headers, stream
+  std::array<Histogram, 4> attempt_duration_;  // by Outcome
+  // Counters by a packed key; the last one used is nearly always the next, too.
+  class Counters {
+   public:
+    Counter& operator[](std::uint32_t key) {
+      if (last_ == nullptr || key != last_key_) {
+        last_ = &counters_[key];
+        last_key_ = key;
+      }
+      return *last_;
+    }
+
+   private:
+    std::unordered_map<std::uint32_t, Counter> counters_;
+    std::uint32_t last_key_ = 0;
+    Counter* last_ = nullptr;  // into the map, whose elements stay where they are
+  };
+  Counters requests_;                                     // by method, status and source
+  Counters attempts_;                                     // by outcome and status
   std::unordered_map<std::string_view, Counter> errors_;  // by RFC 9209 error, a literal
 };
 

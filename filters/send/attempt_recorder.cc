@@ -2,7 +2,35 @@
 
 #include <utility>
 
+#include "filters/exchange.h"
+
 namespace outrigger::filters {
+namespace {
+
+void enter(const Exchange& exchange, AttemptStage stage) {
+  if (exchange.progress != nullptr) exchange.progress->on_stage(stage);
+}
+
+}  // namespace
+
+void AttemptRecorder::on_queued() {
+  enter(exchange_, AttemptStage::kConnecting);
+}
+void AttemptRecorder::on_resolving() {
+  enter(exchange_, AttemptStage::kConnecting);
+}
+void AttemptRecorder::on_connecting() {
+  enter(exchange_, AttemptStage::kConnecting);
+}
+void AttemptRecorder::on_handshaking() {
+  enter(exchange_, AttemptStage::kHandshaking);
+}
+void AttemptRecorder::on_sending() {
+  enter(exchange_, AttemptStage::kSending);
+}
+void AttemptRecorder::on_request_sent() {
+  enter(exchange_, AttemptStage::kWaiting);
+}
 
 void AttemptRecorder::on_endpoint(std::uint16_t index, std::string_view name) {
   Attempt attempt;
@@ -23,7 +51,7 @@ Task<Status> AttemptRecorder::on_interim(http::ResponseHead head) {
 }
 
 void AttemptRecorder::on_failed(const Error& error) {
-  stage(AttemptStage::kAnswered);
+  enter(exchange_, AttemptStage::kAnswered);
   Attempt& attempt = exchange_.attempts.back();
   attempt.failed = true;
   attempt.code = error.code;
@@ -33,7 +61,7 @@ void AttemptRecorder::on_failed(const Error& error) {
 }
 
 void AttemptRecorder::on_response(const http::Response& response) {
-  stage(AttemptStage::kAnswered);
+  enter(exchange_, AttemptStage::kAnswered);
   Attempt& attempt = exchange_.attempts.back();
   attempt.status = response.head.status;
   attempt.phase = Phase::kAnswered;

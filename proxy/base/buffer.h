@@ -10,6 +10,24 @@
 
 namespace outrigger {
 
+// memcpy for the few bytes of names and numbers, without a call: two moves that may overlap.
+inline void copy_short(char* to, const char* from, std::size_t size) noexcept {
+  if (size > 32) {
+    std::memcpy(to, from, size);
+  } else if (size >= 16) {
+    std::memcpy(to, from, 16);
+    std::memcpy(to + size - 16, from + size - 16, 16);
+  } else if (size >= 8) {
+    std::memcpy(to, from, 8);
+    std::memcpy(to + size - 8, from + size - 8, 8);
+  } else if (size >= 4) {
+    std::memcpy(to, from, 4);
+    std::memcpy(to + size - 4, from + size - 4, 4);
+  } else {
+    for (std::size_t i = 0; i < size; ++i) to[i] = from[i];
+  }
+}
+
 class Buffer {
  public:
   Buffer() = default;
@@ -19,9 +37,8 @@ class Buffer {
 
   // `bytes` may lie in this buffer only when the capacity suffices.
   void append(std::string_view bytes) {
-    if (bytes.empty()) return;
     reserve_more(bytes.size());
-    std::memcpy(data_ + size_, bytes.data(), bytes.size());
+    copy_short(data_ + size_, bytes.data(), bytes.size());
     size_ += bytes.size();
   }
   void append(char byte) {

@@ -18,27 +18,38 @@ constexpr bool kPool = true;
 #endif
 
 constexpr std::size_t kClasses[] = {256, 1024, 4096, 16384, 65536};
-constexpr std::size_t kKeep[] = {1024, 1024, 512, 256, 64};  // free blocks kept a class
+constexpr std::uint32_t kKeep[] = {1024, 1024, 512, 256, 64};  // free blocks kept a class
 constexpr std::size_t kCount = sizeof kClasses / sizeof kClasses[0];
 
-struct FreeLists {
-  std::vector<void*> free[kCount];
-  std::size_t live = 0;
-  ~FreeLists() { trim(); }
-  void trim() noexcept {
-    for (auto& list : free) {
-      for (void* block : list) std::free(block);
-      list.clear();
-      list.shrink_to_fit();
-    }
-  }
+struct FreeBlock {
+  FreeBlock* next;
 };
-thread_local FreeLists lists;
+
+// Without a destructor, so that using it needs no look whether it was constructed; what is free at
+// the thread's end is given back by a Sweeper.
+struct FreeLists {
+  FreeBlock* free[kCount] = {};
+  std::uint32_t count[kCount] = {};
+  std::size_t live = 0;
+};
+constinit thread_local FreeLists lists;
+
+struct Sweeper {
+  ~Sweeper() { Block::trim(); }
+};
 
 std::size_t class_of(std::size_t capacity) noexcept {
   std::size_t i = 0;
   while (i < kCount && kClasses[i] < capacity) ++i;
   return i;
+}
+
+void* allocate(std::size_t capacity) {
+  static thread_local Sweeper sweeper;
+  (void)sweeper;
+  void* memory = std::malloc(sizeof(Block) + capacity);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
 }
 
 }  // namespace
@@ -48,12 +59,11 @@ Block* Block::make(std::size_t capacity) {
   const std::size_t size_class = class_of(capacity);
   if (size_class < kCount) capacity = kClasses[size_class];
   void* memory = nullptr;
-  if (size_class < kCount && !lists.free[size_class].empty()) {
-    memory = lists.free[size_class].back();
-    lists.free[size_class].pop_back();
+  if (size_class < kCount && lists.free[size_class] != nullptr) {
+    memory = std::exchange(lists.free[size_class], lists.free[size_class]->next);
+    --lists.count[size_class];
   } else {
-    memory = std::malloc(sizeof(Block) + capacity);
-    if (memory == nullptr) throw std::bad_alloc();
+    memory = allocate(capacity);
   }
   Block* block = new (memory) Block;
   block->capacity_ = static_cast<std::uint32_t>(capacity);
@@ -65,8 +75,9 @@ void Block::recycle() noexcept {
   --lists.live;
   const std::size_t size_class = class_of(capacity_);
   if (kPool && size_class < kCount && kClasses[size_class] == capacity_ &&
-      lists.free[size_class].size() < kKeep[size_class]) {
-    lists.free[size_class].push_back(this);
+      lists.count[size_class] < kKeep[size_class]) {
+    lists.free[size_class] = new (this) FreeBlock{lists.free[size_class]};
+    ++lists.count[size_class];
     return;
   }
   std::free(this);
@@ -75,8 +86,12 @@ void Block::recycle() noexcept {
 std::size_t Block::live() noexcept {
   return lists.live;
 }
+
 void Block::trim() noexcept {
-  lists.trim();
+  for (std::size_t i = 0; i < kCount; ++i) {
+    while (lists.free[i] != nullptr) std::free(std::exchange(lists.free[i], lists.free[i]->next));
+    lists.count[i] = 0;
+  }
 }
 
 Slice Slice::copy(std::string_view text) {

@@ -3,6 +3,8 @@
 #include <array>
 #include <cstring>
 
+#include "proxy/base/buffer.h"
+
 namespace outrigger {
 namespace {
 
@@ -40,7 +42,7 @@ std::size_t sequence(std::string_view text, std::size_t& bad) noexcept {
 }
 
 char* copy(char* at, std::string_view text) noexcept {
-  std::memcpy(at, text.data(), text.size());
+  copy_short(at, text.data(), text.size());
   return at + text.size();
 }
 
@@ -119,7 +121,11 @@ char* write_json_string(char* at, std::string_view text) noexcept {
 
 char* write_milliseconds(char* at, Duration value) noexcept {
   const std::int64_t micros = value.count() > 0 ? value.count() / 1000 : 0;
-  at = std::to_chars(at, at + 20, micros / 1000).ptr;
+  if (micros < 10'000) {  // nearly every time that a log line tells
+    *at++ = static_cast<char>('0' + micros / 1000);
+  } else {
+    at = std::to_chars(at, at + 20, micros / 1000).ptr;
+  }
   const auto fraction = static_cast<unsigned>(micros % 1000);
   *at++ = '.';
   *at++ = static_cast<char>('0' + fraction / 100);

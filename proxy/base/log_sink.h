@@ -36,6 +36,7 @@ class LogChannel {
   friend class LogSink;
   LogSink& sink_;
   const std::size_t mask_;
+  const std::size_t batch_;  // bytes that wake the sink
   std::unique_ptr<char[]> ring_;
   alignas(64) std::atomic<std::uint64_t> written_ = 0;  // by the producer
   alignas(64) std::atomic<std::uint64_t> read_ = 0;     // by the sink's thread
@@ -44,7 +45,7 @@ class LogChannel {
 
 struct LogSinkSettings {
   std::size_t channel_bytes = std::size_t{1} << 20;  // a power of two
-  Duration gather = 10ms;   // lines wait so long for company, unless a ring is half full
+  Duration gather = 10ms;   // lines wait so long for company, unless there are many
   Duration last_wait = 2s;  // for a pipe that nobody reads, when the sink ends
   std::vector<Secret> masks =
       {};  // values that must never be written, wherever they stand in a line

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -39,12 +40,46 @@ enum class Phase : std::uint8_t {
   kCommitted,        // P5
 };
 
+// One line for a person. One pointer wide, because a Result goes up through every layer and hardly
+// ever has one.
+class Detail {
+ public:
+  Detail() = default;
+  Detail(std::string text)
+      : text_(text.empty() ? nullptr : std::make_unique<std::string>(std::move(text))) {}
+  Detail(const char* text) : Detail(std::string(text)) {}
+  Detail(const Detail& other) : Detail(std::string(other.view())) {}
+  Detail(Detail&&) noexcept = default;
+  Detail& operator=(Detail other) noexcept {
+    text_.swap(other.text_);
+    return *this;
+  }
+  Detail& operator+=(std::string_view more) { return *this = std::string(view()).append(more); }
+
+  [[nodiscard]] bool empty() const noexcept { return text_ == nullptr; }
+  [[nodiscard]] std::string_view view() const noexcept {
+    return text_ == nullptr ? std::string_view{} : std::string_view(*text_);
+  }
+  [[nodiscard]] std::string str() const { return std::string(view()); }
+  operator std::string_view() const noexcept { return view(); }
+  [[nodiscard]] std::size_t find(std::string_view part) const noexcept { return view().find(part); }
+  friend bool operator==(const Detail& a, std::string_view b) noexcept { return a.view() == b; }
+  template <class Stream>
+  friend Stream& operator<<(Stream& out, const Detail& detail) {
+    out << detail.view();
+    return out;
+  }
+
+ private:
+  std::unique_ptr<std::string> text_;
+};
+
 struct Error {
   Errc code = Errc::kInternal;
   Origin origin = Origin::kProxy;
   Phase phase = Phase::kNoConnection;
   std::string_view reason;  // RFC 9209 error token or our own closed code; always a literal
-  std::string detail;       // one line for a person; never holds a secret
+  Detail detail = {};       // never holds a secret
 };
 
 template <class T>

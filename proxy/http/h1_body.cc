@@ -65,49 +65,66 @@ bool H1BodyReader::ready() const noexcept {
   return true;
 }
 
-Task<Result<Slice>> H1BodyReader::read(CancelScope& scope) {
-  if (framing_.kind == Kind::kChunked) {
-    for (;;) {
-      if (!staged_.empty()) {
-        Slice data = std::exchange(staged_, {});
-        decode();
-        co_return data;
-      }
-      if (complete_) co_return Slice{};
-      if (refused_) {
-        co_return fail(
-            Errc::kProtocol, sender_,
-            sender_ == Origin::kUpstream ? "http_response_transfer_coding" : "http_request_error",
-            std::string(decoder_.refusal().detail));
-      }
-      CO_TRY(co_await receive(scope));
-      decode();
-    }
-  }
-  if (complete_) co_return Slice{};
-  if (input_.empty()) CO_TRY(co_await receive(scope));
-  if (framing_.kind == Kind::kLength) co_return take_counted();
-  complete_ = ended_;
-  co_return std::exchange(input_, {});
+bool H1BodyReader::needs_input() const noexcept {
+  if (complete_ || refused_) return false;
+  return framing_.kind == Kind::kChunked ? staged_.empty() : input_.empty() && !ended_;
 }
 
-// Reads once into the empty input.
-Task<Status> H1BodyReader::receive(CancelScope& scope) {
-  const TimePoint before = stream_.event_loop().now();
-  std::optional<Duration> timeout;
-  if (pace_) timeout = pace_->window;
-  Result<Slice> bytes = co_await stream_.read(scope, timeout);
-  if (!bytes) co_return std::unexpected(std::move(bytes).error());
-  if (bytes->empty()) {
-    ended_ = true;
-    if (framing_.kind == Kind::kUntilClose) co_return Status{};
-    co_return fail(Errc::kClosed, sender_,
-                   sender_ == Origin::kUpstream ? "http_response_incomplete" : "client_gone",
-                   "the connection closed before the end of the body");
+Task<Result<Slice>> H1BodyReader::read(CancelScope& scope) {
+  Duration waited{0};
+  while (needs_input()) {
+    if (scope.why()) co_return std::unexpected(scope.why()->error());
+    Result<Slice> bytes = stream_.take();
+    if (!bytes) co_return bytes;
+    if (bytes->empty() && !stream_.ended()) {
+      const TimePoint before = stream_.event_loop().now();
+      CO_TRY(co_await stream_.wait_readable(scope,
+                                            pace_ ? std::optional(pace_->window) : std::nullopt));
+      waited += stream_.event_loop().now() - before;
+      continue;
+    }
+    CO_TRY(accept(std::move(*bytes), std::exchange(waited, Duration{0})));
   }
-  if (pace_) CO_TRY(check_pace(stream_.event_loop().now() - before, bytes->size()));
-  input_ = std::move(*bytes);
-  co_return Status{};
+  co_return hand_out();
+}
+
+// What is there of the body; nothing at its end.
+Result<Slice> H1BodyReader::hand_out() {
+  switch (framing_.kind) {
+    case Kind::kNone:
+      return Slice{};
+    case Kind::kLength:
+      return take_counted();
+    case Kind::kUntilClose:
+      complete_ = ended_;
+      return std::exchange(input_, {});
+    case Kind::kChunked:
+      break;
+  }
+  if (refused_ && staged_.empty()) {
+    return fail(
+        Errc::kProtocol, sender_,
+        sender_ == Origin::kUpstream ? "http_response_transfer_coding" : "http_request_error",
+        std::string(decoder_.refusal().detail));
+  }
+  Slice data = std::exchange(staged_, {});
+  decode();
+  return data;
+}
+
+// Takes what was received into the empty input; empty bytes are the peer's end.
+Status H1BodyReader::accept(Slice bytes, Duration waited) {
+  if (bytes.empty()) {
+    ended_ = true;
+    if (framing_.kind == Kind::kUntilClose) return {};
+    return fail(Errc::kClosed, sender_,
+                sender_ == Origin::kUpstream ? "http_response_incomplete" : "client_gone",
+                "the connection closed before the end of the body");
+  }
+  const std::size_t size = bytes.size();
+  input_ = std::move(bytes);
+  if (framing_.kind == Kind::kChunked) decode();
+  return pace_ ? check_pace(waited, size) : Status{};
 }
 
 Status H1BodyReader::check_pace(Duration waited, std::size_t bytes) {

@@ -46,7 +46,9 @@ class H1BodyReader {
   [[nodiscard]] const Headers* trailers() const noexcept { return decoder_.trailers(); }
 
  private:
-  Task<Status> receive(CancelScope& scope);
+  [[nodiscard]] bool needs_input() const noexcept;
+  Result<Slice> hand_out();
+  Status accept(Slice bytes, Duration waited);
   Status check_pace(Duration waited, std::size_t bytes);
   Slice take_counted();
   void decode();

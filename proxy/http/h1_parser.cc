@@ -9,6 +9,7 @@ namespace outrigger::http {
 namespace {
 
 constexpr std::size_t kMethodBytes = 32;
+constexpr std::size_t kMostRemembered = 128;  // of a Host
 
 // Security hangs on these: a second one is a second opinion (architecture 9, rule 6).
 constexpr HeaderId kSingletons[] = {HeaderId::kAuthorization, HeaderId::kProxyAuthorization,
@@ -221,11 +222,13 @@ bool RequestParser::check_host(std::string_view bytes) {
   }
   std::string_view value;
   fields_.for_each(HeaderId::kHost, bytes, [&](std::string_view host) { value = host; });
+  if (authority_.size == 0 && !value.empty() && value == last_host_) return true;
   const auto host = split_authority(value);
   if (!host) {
     refuse({400, "bad_host", "the Host field is not host[:port]"});
     return false;
   }
+  if (value.size() <= kMostRemembered) last_host_ = value;
   if (authority_.size == 0) return true;
   const AuthorityParts target = *split_authority(authority_.of(bytes));
   // Clients leave out the port of a CONNECT in Host when they think it is the usual one.

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "proxy/base/bytes.h"
@@ -54,6 +55,7 @@ class RequestParser {
   std::size_t line_ = 0;      // offset where the request line begins
   std::size_t position_ = 0;  // offset of the first byte not yet looked at
   TextPart method_text_, scheme_, authority_, target_;
+  std::string last_host_;  // the last valid Host of the connection: nearly always the next, too
   FieldParser fields_;
   Refusal refusal_;
 };

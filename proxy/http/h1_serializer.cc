@@ -56,11 +56,11 @@ class HeadWriter {
   }
   void copy(std::string_view name, std::string_view value) {
     char* at = out_.extend(name.size() + value.size() + 4);
-    if (!name.empty()) std::memcpy(at, name.data(), name.size());
+    copy_short(at, name.data(), name.size());
     at += name.size();
     *at++ = ':';
     *at++ = ' ';
-    if (!value.empty()) std::memcpy(at, value.data(), value.size());
+    copy_short(at, value.data(), value.size());
     std::memcpy(at + value.size(), kCrlf.data(), kCrlf.size());
   }
 
@@ -213,10 +213,12 @@ Status write_response(Buffer& out, const ResponseHead& head, const BodyFraming& 
                       ConnectionOption connection, Version client) {
   HeadWriter writer(out);
   const bool three_digits = head.status >= 100 && head.status <= 999;
-  const std::string status = std::to_string(head.status);
+  const char digits[] = {static_cast<char>('0' + head.status / 100 % 10),
+                         static_cast<char>('0' + head.status / 10 % 10),
+                         static_cast<char>('0' + head.status % 10)};
   const std::string_view reason = head.reason.empty() ? reason_phrase(head.status) : head.reason;
   writer.text("HTTP/1.1 ");
-  writer.checked(status, three_digits);
+  writer.checked({digits, sizeof digits}, three_digits);
   writer.text(" ");
   writer.checked(reason, is_field_value(reason));
   writer.text(kCrlf);

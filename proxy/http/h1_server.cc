@@ -57,8 +57,20 @@ H1Server::H1Server(Stream& stream, const ServerSettings& settings, ExchangeHandl
 Task<void> H1Server::run(Slice initial, CancelScope& connection) {
   input_ = std::move(initial);
   while (persistent_ && (!draining_ || !input_.empty()) && !connection.cancelled()) {
-    const Heard heard = co_await read_head(connection);
-    if (heard == Heard::kEnd) {
+    Heard heard;
+    while ((heard = hear()) == Heard::kPart) {
+      CancelScope idle(connection);
+      idle_ = head_began_ ? nullptr : &idle;
+      const Status more = co_await stream_.wait_readable(idle, head_patience());
+      idle_ = nullptr;
+      if (more) continue;
+      heard = more.error().code == Errc::kTimeout && head_began_ ? Heard::kLate : Heard::kEnd;
+      break;
+    }
+    if (heard == Heard::kLate) {
+      co_await refuse(408, "request_head_timeout", "the request head took too long", connection);
+    }
+    if (heard == Heard::kEnd || heard == Heard::kLate) {
       if (!stream_.peer_closed()) (void)co_await stream_.finish(connection);
       co_return;
     }
@@ -83,37 +95,37 @@ void H1Server::drain() {
 // The first bytes may take as long as an idle connection may live; the head is then bounded
 // absolutely, so that one byte now and then does not hold a connection (architecture 10,
 // Slowloris).
-Duration H1Server::head_patience(std::optional<TimePoint> began) const {
-  if (!began) return first_request_ ? settings_.first_request_idle : settings_.keep_alive_idle;
-  const Duration left = *began + settings_.head_time - stream_.event_loop().now();
+Duration H1Server::head_patience() const {
+  if (!head_began_)
+    return first_request_ ? settings_.first_request_idle : settings_.keep_alive_idle;
+  const Duration left = *head_began_ + settings_.head_time - stream_.event_loop().now();
   return left > 1ms ? left : Duration{1ms};
 }
 
-Task<H1Server::Heard> H1Server::read_head(CancelScope& connection) {
-  CancelScope idle(connection);
-  std::optional<TimePoint> began;
-  partial_.clear();
+// The next request, as far as its bytes are there.
+H1Server::Heard H1Server::hear() {
   for (;;) {
     if (!input_.empty()) {
-      if (!partial_.empty()) partial_.append(input_.view());
-      const std::string_view bytes = partial_.empty() ? input_.view() : partial_.view();
-      const Progress progress = parser_.parse(bytes);
-      if (progress == Progress::kComplete) co_return accept_head(bytes.size());
-      if (progress == Progress::kRefused) co_return Heard::kRefused;
-      if (parser_.started() && !began) began = stream_.event_loop().now();
-      if (partial_.empty()) partial_.append(bytes);
-      input_ = {};
+      const Heard heard = parse_input();
+      if (heard != Heard::kPart) return heard;
     }
-    idle_ = began ? nullptr : &idle;
-    Result<Slice> more = co_await stream_.read(idle, head_patience(began));
-    idle_ = nullptr;
-    if (!more && more.error().code == Errc::kTimeout && began) {
-      co_await refuse(408, "request_head_timeout", "the request head took too long", connection);
-      co_return Heard::kEnd;
-    }
-    if (!more || more->empty()) co_return Heard::kEnd;
+    Result<Slice> more = stream_.take();
+    if (!more) return Heard::kEnd;
+    if (more->empty()) return stream_.ended() ? Heard::kEnd : Heard::kPart;
     input_ = std::move(*more);
   }
+}
+
+H1Server::Heard H1Server::parse_input() {
+  if (!partial_.empty()) partial_.append(input_.view());
+  const std::string_view bytes = partial_.empty() ? input_.view() : partial_.view();
+  const Progress progress = parser_.parse(bytes);
+  if (progress == Progress::kComplete) return accept_head(bytes.size());
+  if (progress == Progress::kRefused) return Heard::kRefused;
+  if (parser_.started() && !head_began_) head_began_ = stream_.event_loop().now();
+  if (partial_.empty()) partial_.append(bytes);
+  input_ = {};
+  return Heard::kPart;
 }
 
 // Takes the head off the `buffered` bytes it was parsed from; the rest stays in input_.
@@ -125,6 +137,7 @@ H1Server::Heard H1Server::accept_head(std::size_t buffered) {
   input_ = rest == 0 ? Slice{} : input_.compact();
   head_ = parser_.take(std::move(copy));
   partial_.clear();
+  head_began_.reset();
   return Heard::kRequest;
 }
 
@@ -149,8 +162,8 @@ Task<void> H1Server::exchange(CancelScope& connection) {
   };
   stream_.observe(Stream::Watch::kClose, client_gone);
   if (stream_.peer_closed()) client_gone();
-  Body body = request_body(*framing);
-  co_await handler_.serve(Request{std::move(head_), std::move(body)}, *this, client_, scope);
+  Request request{std::move(head_), request_body(*framing)};
+  co_await handler_.serve(std::move(request), *this, client_, scope);
   stream_.observe(Stream::Watch::kNothing);
   if (!answered_ || scope.cancelled()) {
     persistent_ = false;

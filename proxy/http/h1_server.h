@@ -26,11 +26,12 @@ class H1Server final : private ResponseSink {
   void drain();
 
  private:
-  enum class Heard { kRequest, kEnd, kRefused };
+  enum class Heard { kPart, kRequest, kEnd, kRefused, kLate };
   class RequestBody;
 
-  Task<Heard> read_head(CancelScope& connection);
-  [[nodiscard]] Duration head_patience(std::optional<TimePoint> began) const;
+  Heard hear();
+  Heard parse_input();
+  [[nodiscard]] Duration head_patience() const;
   Heard accept_head(std::size_t buffered);
   Task<void> exchange(CancelScope& connection);
   Task<void> refuse(int status, std::string_view code, std::string_view detail,
@@ -66,7 +67,8 @@ class H1Server final : private ResponseSink {
   bool whole_ = true;          // no answer was cut: the connection may end politely
   bool draining_ = false;
   bool first_request_ = true;
-  CancelScope* idle_ = nullptr;  // set while waiting for a request: what drain() ends
+  std::optional<TimePoint> head_began_;  // the request being read
+  CancelScope* idle_ = nullptr;          // set while waiting for a request: what drain() ends
 };
 
 }  // namespace outrigger::http

@@ -43,7 +43,9 @@ std::uint8_t indexing(HeaderId id) noexcept {
   switch (id) {
     case HeaderId::kAuthorization:
     case HeaderId::kProxyAuthorization:
+    case HeaderId::kApiKey:
     case HeaderId::kXApiKey:
+    case HeaderId::kXGoogApiKey:
     case HeaderId::kCookie:
       return NGHTTP2_NV_FLAG_NO_INDEX;
     default:

@@ -30,11 +30,13 @@ constexpr KnownName kKnown[] = {
     {"trailer", HeaderId::kTrailer},
     {"upgrade", HeaderId::kUpgrade},
     {"alt-svc", HeaderId::kAltSvc},
+    {"api-key", HeaderId::kApiKey},
     {"location", HeaderId::kLocation},
     {"x-api-key", HeaderId::kXApiKey},
     {"forwarded", HeaderId::kForwarded},
     {"user-agent", HeaderId::kUserAgent},
     {"connection", HeaderId::kConnection},
+    {"request-id", HeaderId::kRequestId},
     {"keep-alive", HeaderId::kKeepAlive},
     {"tracestate", HeaderId::kTracestate},
     {"traceparent", HeaderId::kTraceparent},
@@ -46,6 +48,7 @@ constexpr KnownName kKnown[] = {
     {"authorization", HeaderId::kAuthorization},
     {"cache-control", HeaderId::kCacheControl},
     {"content-length", HeaderId::kContentLength},
+    {"x-goog-api-key", HeaderId::kXGoogApiKey},
     {"http2-settings", HeaderId::kHttp2Settings},
     {"accept-encoding", HeaderId::kAcceptEncoding},
     {"idempotency-key", HeaderId::kIdempotencyKey},
@@ -53,6 +56,7 @@ constexpr KnownName kKnown[] = {
     {"content-encoding", HeaderId::kContentEncoding},
     {"proxy-connection", HeaderId::kProxyConnection},
     {"transfer-encoding", HeaderId::kTransferEncoding},
+    {"x-accel-buffering", HeaderId::kXAccelBuffering},
     {"proxy-authenticate", HeaderId::kProxyAuthenticate},
     {"proxy-authorization", HeaderId::kProxyAuthorization},
 };
@@ -154,15 +158,12 @@ bool equals_ignore_case(std::string_view a, std::string_view b) noexcept {
 // Stores of this thread that are free, with the capacity they have grown to.
 class Headers::Pool {
  public:
-  ~Pool() {
-    while (free_ != nullptr) delete std::exchange(free_, free_->next);
-  }
-  Store* take() {
-    if (free_ == nullptr) return new Store;
+  static Store* take() {
+    if (free_ == nullptr) return make();
     --count_;
     return std::exchange(free_, free_->next);
   }
-  void give(Store* store) noexcept {
+  static void give(Store* store) noexcept {
     if (!kPooled || count_ == kMost || store->fields.capacity() > kMostFields) {
       delete store;
       return;
@@ -173,6 +174,16 @@ class Headers::Pool {
   }
 
  private:
+  struct Sweeper {
+    ~Sweeper() {
+      while (free_ != nullptr) delete std::exchange(free_, free_->next);
+    }
+  };
+  static Store* make() {
+    static thread_local Sweeper sweeper;
+    (void)sweeper;
+    return new Store;
+  }
   static constexpr std::size_t kMost = 1024;
   static constexpr std::size_t kMostFields = 128;
 #if defined(__has_feature)
@@ -180,18 +191,19 @@ class Headers::Pool {
 #else
   static constexpr bool kPooled = true;
 #endif
-  Store* free_ = nullptr;
-  std::size_t count_ = 0;
+  static constinit thread_local Store* free_;
+  static constinit thread_local std::size_t count_;
 };
 
-thread_local Headers::Pool Headers::pool_;
+constinit thread_local Headers::Store* Headers::Pool::free_ = nullptr;
+constinit thread_local std::size_t Headers::Pool::count_ = 0;
 
 Headers::Store* Headers::take() {
-  return pool_.take();
+  return Pool::take();
 }
 
 void Headers::give(Store* store) noexcept {
-  pool_.give(store);
+  Pool::give(store);
 }
 
 void Headers::Store::clear() noexcept {

@@ -19,6 +19,7 @@ enum class HeaderId : std::uint8_t {
   kAccept,
   kAcceptEncoding,
   kAltSvc,
+  kApiKey,
   kAuthorization,
   kCacheControl,
   kConnection,
@@ -40,6 +41,7 @@ enum class HeaderId : std::uint8_t {
   kProxyAuthorization,
   kProxyConnection,
   kProxyStatus,
+  kRequestId,
   kRetryAfter,
   kServer,
   kTe,
@@ -48,8 +50,10 @@ enum class HeaderId : std::uint8_t {
   kUpgrade,
   kUserAgent,
   kVia,
+  kXAccelBuffering,
   kXApiKey,
   kXForwardedFor,
+  kXGoogApiKey,
   kXRequestId,
   kTraceparent,
   kTracestate,
@@ -139,7 +143,6 @@ class Headers {
   class Pool;
   static Store* take();
   static void give(Store* store) noexcept;
-  static thread_local Pool pool_;
   Store& store() {
     if (store_ == nullptr) store_ = take();
     return *store_;

@@ -33,6 +33,17 @@ bool is_hop_by_hop(HeaderId id) noexcept {
   }
 }
 
+// For this connection only, whatever Connection names.
+bool ends_here(const Field& field) noexcept {
+  return field.id == HeaderId::kTe || is_hop_by_hop(field.id) ||
+         (field.id == HeaderId::kOther &&
+          equals_ignore_case(field.name, "proxy-authentication-info"));
+}
+
+bool has_hop_by_hop(const Headers& headers) noexcept {
+  return std::ranges::any_of(headers, ends_here);
+}
+
 // Connection cannot make us drop what gives a message its meaning.
 bool may_be_nominated(const Field& field) noexcept {
   return field.id != HeaderId::kContentType && !is_guarded(field.name);
@@ -77,6 +88,7 @@ std::string_view requested_upgrade(const Headers& headers) noexcept {
 }
 
 void remove_hop_by_hop(Headers& headers) {
+  if (!has_hop_by_hop(headers)) return;
   const bool trailers = offers_trailers(headers);
   const bool nominations = std::ranges::any_of(headers, [](const Field& field) {
     return field.id == HeaderId::kConnection && !equals_ignore_case(field.value, "keep-alive") &&
@@ -89,10 +101,8 @@ void remove_hop_by_hop(Headers& headers) {
       if (may_be_nominated(field) && is_nominated(field, headers)) field.name = {};
     }
   }
-  std::erase_if(headers.fields(), [](const Field& field) {
-    return field.name.empty() || field.id == HeaderId::kTe || is_hop_by_hop(field.id) ||
-           equals_ignore_case(field.name, "proxy-authentication-info");
-  });
+  std::erase_if(headers.fields(),
+                [](const Field& field) { return field.name.empty() || ends_here(field); });
   if (trailers) headers.add_view(HeaderId::kTe, "te", "trailers");
 }
 
@@ -144,11 +154,14 @@ TrailerRule trailer_rule(const Field& field) noexcept {
   return drop ? TrailerRule::kDrop : TrailerRule::kPass;
 }
 
-void append_via(Headers& headers, Version received, std::string_view pseudonym) {
-  headers.add_view(HeaderId::kVia, "via", headers.intern(protocol_text(received), pseudonym));
+Via::Via(std::string_view pseudonym) : pseudonym_(pseudonym) {
+  for (const Version version : {Version::kHttp10, Version::kHttp11, Version::kHttp2}) {
+    values_[static_cast<std::size_t>(version)] =
+        std::string(protocol_text(version)).append(pseudonym);
+  }
 }
 
-bool via_contains(const Headers& headers, std::string_view pseudonym) noexcept {
+bool Via::stands_in(const Headers& headers) const noexcept {
   for (const Field& field : headers) {
     if (field.id != HeaderId::kVia) continue;
     std::string_view rest = field.value;
@@ -157,7 +170,7 @@ bool via_contains(const Headers& headers, std::string_view pseudonym) noexcept {
       const std::size_t space = hop.find_first_of(" \t");
       if (space == std::string_view::npos) continue;
       const std::string_view by = trim_whitespace(hop.substr(space));
-      if (equals_ignore_case(by.substr(0, by.find_first_of(" \t(")), pseudonym)) return true;
+      if (equals_ignore_case(by.substr(0, by.find_first_of(" \t(")), pseudonym_)) return true;
     }
   }
   return false;

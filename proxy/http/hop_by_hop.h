@@ -2,6 +2,8 @@
 // shows loops. Pure functions on a field list.
 #pragma once
 
+#include <array>
+#include <string>
 #include <string_view>
 
 #include "proxy/http/message.h"
@@ -29,9 +31,21 @@ enum class TrailerRule {
 };
 [[nodiscard]] TrailerRule trailer_rule(const Field& field) noexcept;
 
-// Adds `Via: <version> <pseudonym>` (RFC 9110 7.6.3).
-void append_via(Headers& headers, Version received, std::string_view pseudonym);
-// Whether a hop of that pseudonym has seen the message: a loop.
-[[nodiscard]] bool via_contains(const Headers& headers, std::string_view pseudonym) noexcept;
+// What one process says of itself in Via (RFC 9110 7.6.3). Outlives the lists that it marks.
+class Via {
+ public:
+  explicit Via(std::string_view pseudonym);
+  // Adds `Via: <version> <pseudonym>`.
+  void append_to(Headers& headers, Version received) const {
+    headers.add_view(HeaderId::kVia, "via", values_[static_cast<std::size_t>(received)],
+                     Grammar::kChecked);
+  }
+  // Whether a hop of our pseudonym has seen the message: a loop.
+  [[nodiscard]] bool stands_in(const Headers& headers) const noexcept;
+
+ private:
+  std::string pseudonym_;
+  std::array<std::string, 3> values_;  // by Version
+};
 
 }  // namespace outrigger::http

@@ -47,8 +47,8 @@ class ExchangeHandler {
  public:
   virtual ~ExchangeHandler() = default;
   // Answers one request through `sink`. `scope` is cancelled when the client leaves. `client` and
-  // `sink` outlive the returned task.
-  virtual Task<void> serve(Request request, ResponseSink& sink, const ClientInfo& client,
+  // `sink` outlive the returned task; `request` need not outlive its first suspension.
+  virtual Task<void> serve(Request&& request, ResponseSink& sink, const ClientInfo& client,
                            CancelScope& scope) = 0;
   // The answer to a request that could not be read; its connection closes after it. `code` is a
   // literal.

@@ -18,7 +18,6 @@ namespace outrigger {
 namespace {
 
 constexpr std::size_t kMaxPieces = 16;
-constexpr std::uint8_t kBurst = 16;  // full reads, 1 MiB, before others have their turn
 
 bool all_empty(std::span<std::string_view> pieces) noexcept {
   for (std::string_view piece : pieces) {
@@ -29,78 +28,38 @@ bool all_empty(std::span<std::string_view> pieces) noexcept {
 
 }  // namespace
 
-// Suspended until the stream is ready for one direction, the scope is cancelled, or the timer
-// fires.
-class Stream::Wait final : public Parked, private Timer {
- public:
-  Wait(Stream& stream, Wait*& slot, CancelScope& scope, std::optional<Duration> timeout) noexcept
-      : Parked(scope),
-        stream_(stream),
-        slot_(&slot),
-        reading_(&slot == &stream.reader_),
-        timeout_(timeout) {
-    assert(slot == nullptr && "one reader and one writer at a time");
-    slot = this;
-  }
-  ~Wait() { release(); }
-  void await_suspend(std::coroutine_handle<> handle) {
-    if (timeout_) stream_.loop().arm(*this, *timeout_);
-    Parked::await_suspend(handle);
-  }
-  [[nodiscard]] Status await_resume() {
-    disarm();
-    stream_.burst_ = 0;
-    if (timed_out_) {
-      return fail(Errc::kTimeout, stream_.peer_,
-                  reading_ ? "connection_read_timeout" : "connection_write_timeout");
-    }
-    return Parked::await_resume();
-  }
-  void go() {
-    release();
-    wake();
-  }
-  // The stream goes first, in a tear-down: only destruction is left for the waiting coroutine.
-  void abandon() noexcept {
-    disarm();
-    release();
-  }
+Stream::Wait::Wait(Stream& stream, Wait*& slot, CancelScope& scope,
+                   std::optional<Duration> timeout) noexcept
+    : Parked(scope),
+      stream_(stream),
+      slot_(&slot),
+      timeout_(timeout),
+      reading_(&slot == &stream.reader_) {
+  assert(slot == nullptr && "one reader and one writer at a time");
+  slot = this;
+}
 
- private:
-  void release() noexcept {
-    if (slot_ != nullptr && *slot_ == this) *slot_ = nullptr;
-    slot_ = nullptr;
-  }
-  void on_fire() override {
-    timed_out_ = true;
-    go();
-  }
-  Stream& stream_;
-  Wait** slot_;
-  bool reading_;
-  std::optional<Duration> timeout_;
-  bool timed_out_ = false;
-};
+// A stream that always has more lets the loop serve others before it goes on.
+bool Stream::Wait::await_ready() noexcept {
+  if (Parked::await_ready()) return true;
+  return reading_ && stream_.input_due() && !stream_.turn_over();
+}
 
-// Lets the loop serve others before a stream that always has more goes on.
-class Stream::Yield final : public Parked {
- public:
-  Yield(Stream& stream, CancelScope& scope)
-      : Parked(scope), loop_(stream.loop()), self_(std::make_shared<Yield*>(this)) {
-    stream.burst_ = 0;
-  }
-  ~Yield() { *self_ = nullptr; }
-  void await_suspend(std::coroutine_handle<> handle) {
-    Parked::await_suspend(handle);
-    loop_.post([self = self_] {
-      if (*self != nullptr) (*self)->wake();
-    });
-  }
+void Stream::Wait::await_suspend(std::coroutine_handle<> handle) {
+  Parked::await_suspend(handle);
+  if (reading_ && stream_.input_due()) return stream_.post_wake();
+  if (timeout_) stream_.loop().arm(*this, *timeout_);
+}
 
- private:
-  EventLoop& loop_;
-  std::shared_ptr<Yield*> self_;
-};
+Status Stream::Wait::await_resume() {
+  disarm();
+  if (reading_) stream_.burst_ = 0;
+  if (timed_out_) {
+    return fail(Errc::kTimeout, stream_.peer_,
+                reading_ ? "connection_read_timeout" : "connection_write_timeout");
+  }
+  return Parked::await_resume();
+}
 
 Stream::Stream(EventLoop& loop, Fd fd, Origin peer)
     : FdWatch(loop), fd_(std::move(fd)), peer_(peer) {
@@ -169,8 +128,9 @@ void Stream::notify_observer() {
 
 void Stream::observe(Watch watch, std::function<void()> observer) {
   watch_ = watch;
+  if (watch == Watch::kNothing) return;
   observer_ = std::move(observer);
-  if (watch == Watch::kNothing || !(peer_closed_ || readable())) return;
+  if (!(peer_closed_ || readable())) return;
   // No further edge comes for what is there already.
   if (self_ == nullptr) self_ = std::make_shared<Stream*>(this);
   loop().post([self = self_] {
@@ -215,31 +175,49 @@ Result<Slice> Stream::receive() {
   return broken(errno, "read");
 }
 
-Task<Result<Slice>> Stream::read(CancelScope& scope, std::optional<Duration> timeout) {
-  if (scope.why()) co_return std::unexpected(scope.why()->error());
-  if (!unread_.empty()) co_return std::exchange(unread_, {});
-  if (burst_ >= kBurst) CO_TRY(co_await Yield(*this, scope));
-  if (tls_ != nullptr) co_return co_await read_tls(scope, timeout);
+Result<Slice> Stream::take() {
+  if (!unread_.empty()) return std::exchange(unread_, {});
+  if (tls_ != nullptr) return take_tls();
+  if (ended_ || turn_over() || !input_due()) return Slice{};
+  return receive();
+}
+
+Result<Slice> Stream::take_tls() {
   for (;;) {
-    if (ended_) co_return Slice{};
-    if (!readable_ && !unsure_) CO_TRY(co_await Wait(*this, reader_, scope, timeout));
+    Result<Slice> plain = take_decrypted();
+    if (!plain || !plain->empty() || tls_->peer_closed()) return plain;
+    if (ended_) {
+      return fail(Errc::kClosed, peer_, "connection_terminated",
+                  "the TLS stream ended without close_notify");
+    }
+    if (turn_over() || !input_due()) return Slice{};
     Result<Slice> bytes = receive();
-    if (!bytes || !bytes->empty() || ended_) co_return bytes;
+    if (!bytes) return bytes;
+    if (ended_) tls_->ingest_eof();
+    if (Status status = tls_->ingest(std::move(*bytes)); !status) {
+      return std::unexpected(std::move(status).error());
+    }
   }
 }
 
-Task<Result<Slice>> Stream::read_tls(CancelScope& scope, std::optional<Duration> timeout) {
+Stream::Wait Stream::wait_readable(CancelScope& scope, std::optional<Duration> timeout) {
+  return Wait(*this, reader_, scope, timeout);
+}
+
+// Wakes the reader from the loop, after others had their turn.
+void Stream::post_wake() {
+  if (self_ == nullptr) self_ = std::make_shared<Stream*>(this);
+  loop().post([self = self_] {
+    if (*self != nullptr && (*self)->reader_ != nullptr) (*self)->reader_->go();
+  });
+}
+
+Task<Result<Slice>> Stream::read(CancelScope& scope, std::optional<Duration> timeout) {
+  if (scope.why()) co_return std::unexpected(scope.why()->error());
   for (;;) {
-    Result<Slice> plain = take_decrypted();
-    if (!plain || !plain->empty() || tls_->peer_closed()) co_return plain;
-    if (ended_) {
-      co_return fail(Errc::kClosed, peer_, "connection_terminated",
-                     "the TLS stream ended without close_notify");
-    }
-    if (!readable_ && !unsure_) CO_TRY(co_await Wait(*this, reader_, scope, timeout));
-    CO_TRY(Slice bytes, receive());
-    if (ended_) tls_->ingest_eof();
-    CO_TRY(tls_->ingest(std::move(bytes)));
+    Result<Slice> bytes = take();
+    if (!bytes || !bytes->empty() || ended()) co_return bytes;
+    CO_TRY(co_await wait_readable(scope, timeout));
   }
 }
 

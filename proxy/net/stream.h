@@ -32,6 +32,21 @@ class Stream final : private FdWatch {
   Task<Status> handshake(std::unique_ptr<TlsEngine> engine, CancelScope& scope);
   [[nodiscard]] TlsEngine* tls() const noexcept { return tls_.get(); }
 
+  class Wait;
+
+  // The bytes that are there, without waiting: an empty slice is the peer's clean end when ended()
+  // says so, else there is nothing yet. One system call at most.
+  [[nodiscard]] Result<Slice> take();
+  // All that the peer will ever send was taken.
+  [[nodiscard]] bool ended() const noexcept {
+    return tls_ == nullptr ? ended_ && unread_.empty() : tls_->peer_closed() && !tls_->pending();
+  }
+  // Suspends until it is worth to take() again: `CO_TRY(co_await stream.wait_readable(scope))`.
+  // With a timeout, fails with kTimeout when nothing came for so long. What waits here needs no
+  // coroutine of its own.
+  [[nodiscard]] Wait wait_readable(CancelScope& scope,
+                                   std::optional<Duration> timeout = std::nullopt);
+
   // The bytes that are there, waiting for some; an empty slice is the peer's clean end. With a
   // timeout, fails with kTimeout when nothing came for so long.
   Task<Result<Slice>> read(CancelScope& scope, std::optional<Duration> timeout = std::nullopt);
@@ -79,15 +94,16 @@ class Stream final : private FdWatch {
   [[nodiscard]] EventLoop& event_loop() const noexcept { return loop(); }
 
  private:
-  class Wait;
-  class Yield;
   void on_ready(Ready ready) override;
   [[nodiscard]] bool observed();  // what the observer waits for is there
   [[nodiscard]] bool broken_underneath() noexcept;
   [[nodiscard]] bool absorb();  // TLS: all that is there was TLS's own talk
   void notify_observer();
 
-  Task<Result<Slice>> read_tls(CancelScope& scope, std::optional<Duration> timeout);
+  [[nodiscard]] bool input_due() const noexcept { return readable_ || unsure_; }
+  [[nodiscard]] bool turn_over() const noexcept { return burst_ >= kBurst; }
+  void post_wake();
+  Result<Slice> take_tls();
   Result<Slice> receive();  // one recv; empty and !ended_ = nothing there
   Result<Slice> take_decrypted();
   Status send(
@@ -95,6 +111,8 @@ class Stream final : private FdWatch {
   Status push_tls();                        // sends TLS output while the socket takes it
   Task<Status> flush_tls(CancelScope& scope, std::optional<Duration> timeout);
   std::unexpected<Error> broken(int error, std::string_view doing);
+
+  static constexpr std::uint8_t kBurst = 16;  // full reads, 1 MiB, before others have their turn
 
   Fd fd_;
   Origin peer_;
@@ -116,6 +134,43 @@ class Stream final : private FdWatch {
   std::function<void()> observer_;
   std::shared_ptr<Stream*>
       self_;  // made when a notification is posted: told when the stream is destroyed
+};
+
+// Suspended until the stream is ready for one direction, the scope is cancelled, or the timer
+// fires.
+class Stream::Wait final : public Parked, private Timer {
+ public:
+  Wait(Stream& stream, Wait*& slot, CancelScope& scope, std::optional<Duration> timeout) noexcept;
+  ~Wait() { release(); }
+  [[nodiscard]] bool await_ready() noexcept;
+  void await_suspend(std::coroutine_handle<> handle);
+  [[nodiscard]] Status await_resume();
+
+ private:
+  friend class Stream;
+  void go() {
+    release();
+    wake();
+  }
+  // The stream goes first, in a tear-down: only destruction is left for the waiting coroutine.
+  void abandon() noexcept {
+    disarm();
+    release();
+  }
+  void release() noexcept {
+    if (slot_ != nullptr && *slot_ == this) *slot_ = nullptr;
+    slot_ = nullptr;
+  }
+  void on_fire() override {
+    timed_out_ = true;
+    go();
+  }
+
+  Stream& stream_;
+  Wait** slot_;
+  std::optional<Duration> timeout_;
+  bool reading_;
+  bool timed_out_ = false;
 };
 
 }  // namespace outrigger

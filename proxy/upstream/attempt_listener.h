@@ -21,6 +21,8 @@ class AttemptListener : public RequestProgress {
   virtual void on_handshaking() = 0;
   // A connection is there; the request goes out next.
   virtual void on_connection(bool reused) = 0;
+  // The response head is there.
+  virtual void on_response(const http::Response& response) = 0;
   // The attempt failed; another may follow with on_endpoint when nothing was accepted.
   virtual void on_failed(const Error& error) = 0;
 

@@ -16,7 +16,8 @@ Cluster::Cluster(const Setup& setup, const config::Upstream& upstream)
                                 setup.destinations,
                                 upstream.protocol,
                                 upstream.pool,
-                                upstream.policies.timeouts.gap};
+                                upstream.policies.timeouts.gap,
+                                &ejected_};
   endpoints_.reserve(upstream.endpoints.size());
   for (const config::Endpoint& where : upstream.endpoints) {
     endpoints_.push_back(std::make_unique<Endpoint>(context, where, upstream.health.passive));
@@ -53,6 +54,13 @@ std::size_t Cluster::pick(std::uint64_t tried) {
 Task<Result<http::Response>> Cluster::send(http::Request& request, CancelScope& scope,
                                            AttemptListener& listener) {
   untouched_ = false;
+  if (endpoints_.size() > 1) return send_to_several(request, scope, listener);
+  listener.on_endpoint(0, endpoints_[0]->name());
+  return endpoints_[0]->exchange(request, scope, listener);
+}
+
+Task<Result<http::Response>> Cluster::send_to_several(http::Request& request, CancelScope& scope,
+                                                      AttemptListener& listener) {
   std::uint64_t tried = 0;
   for (std::size_t tries = 1;; ++tries) {
     const std::size_t chosen = pick(tried);
@@ -60,18 +68,8 @@ Task<Result<http::Response>> Cluster::send(http::Request& request, CancelScope& 
     Endpoint& endpoint = *endpoints_[chosen];
     listener.on_endpoint(static_cast<std::uint16_t>(chosen), endpoint.name());
     Result<http::Response> outcome = co_await endpoint.exchange(request, scope, listener);
-    if (outcome) {
-      endpoint.passive().on_success();
-      co_return outcome;
-    }
-    const Error& error = outcome.error();
-    const bool unreached = error.phase == Phase::kNoConnection && error.origin == Origin::kUpstream;
-    if (unreached && endpoint.passive().on_failure(loop_.now()) && ejected_)
-      ejected_(endpoint.name());
-    listener.on_failed(error);
-    if (!unreached || scope.cancelled() || tries == endpoints_.size() || tries == kMaxTries) {
-      co_return outcome;
-    }
+    const bool another = !outcome && unreached(outcome.error()) && !scope.cancelled();
+    if (!another || tries == endpoints_.size() || tries == kMaxTries) co_return outcome;
   }
 }
 

@@ -44,6 +44,8 @@ class Cluster {
 
  private:
   static constexpr std::size_t kMaxTries = 3;
+  Task<Result<http::Response>> send_to_several(http::Request& request, CancelScope& scope,
+                                               AttemptListener& listener);
   [[nodiscard]] std::size_t pick(std::uint64_t tried);
 
   EventLoop& loop_;

@@ -32,16 +32,17 @@ bool replayable(const http::Request& request) noexcept {
 
 // The connection failed under the request before anything came back, and nothing was executed:
 // provably (P1), or because the method asks for nothing to be done (RFC 9110 9.2.2).
-bool stale(const Result<http::Response>& outcome, const http::Request& request) noexcept {
-  if (outcome || (outcome.error().code != Errc::kReset && outcome.error().code != Errc::kClosed)) {
-    return false;
-  }
-  const bool silent = outcome.error().reason == "connection_terminated";
-  return outcome.error().phase == Phase::kNothingAccepted ||
-         (silent && http::is_safe(request.head.method));
+bool stale(const Error& error, const http::Request& request) noexcept {
+  if (error.code != Errc::kReset && error.code != Errc::kClosed) return false;
+  const bool silent = error.reason == "connection_terminated";
+  return error.phase == Phase::kNothingAccepted || (silent && http::is_safe(request.head.method));
 }
 
 }  // namespace
+
+bool unreached(const Error& error) noexcept {
+  return error.phase == Phase::kNoConnection && error.origin == Origin::kUpstream;
+}
 
 class Endpoint::Waiter {
  public:
@@ -95,71 +96,98 @@ std::size_t Endpoint::load() const noexcept {
   return load;
 }
 
-Task<Result<http::Response>> Endpoint::exchange(http::Request& request, CancelScope& scope,
-                                                AttemptListener& listener) {
-  request.head.authority = authority_;
+// How one request gets its connections, over the tries that replace stale ones.
+struct Endpoint::Course {
   // An upgrade is HTTP/1's own: it takes that protocol whatever else the endpoint speaks.
-  const bool h1_only =
-      !request.head.protocol.empty() && request.head.method != http::Method::kConnect;
-  bool fresh_only = false;
+  bool h1_only = false;
+  bool fresh_only = false;  // pooled connections have proved stale
+  bool in_line = false;     // this request's turn has come
+  bool reused = false;      // the connection at hand was used before
   int refusals = 0;
-  for (bool in_line = false;; in_line = true) {
-    if (!line_.empty() && !in_line) {
-      listener.on_queued();
-      CO_TRY(co_await wait_in_line(scope));
-    }
-    H2Connection* shared = h1_only ? nullptr : h2_with_room();
-    std::unique_ptr<H1Connection> pooled;
-    if (shared == nullptr && !fresh_only) pooled = take_idle();
-    if (shared == nullptr && pooled == nullptr && !may_dial(h1_only)) {
-      listener.on_queued();
-      CO_TRY(co_await wait_in_line(scope));
-      continue;
-    }
-    // What is enough for one may be enough for the next, too: a new HTTP/2 connection serves the
-    // whole line.
-    if (!line_.empty() && (shared != nullptr || may_dial(false))) next_in_line();
-    const bool reused = shared != nullptr || pooled != nullptr;
-    std::unique_ptr<Stream> dialled;
-    if (!reused) {
-      CO_TRY(dialled, co_await dial(h1_only, scope, listener));
-      if (!h1_only && speaks_h2(*dialled)) {
-        shared = &add_h2(std::move(dialled));
-      } else {
-        pooled = make_h1(std::move(dialled));
+  H2Connection* shared = nullptr;  // the connection at hand, of either protocol
+  std::unique_ptr<H1Connection> pooled;
+};
+
+Task<Result<http::Response>> Endpoint::exchange(http::Request& request, CancelScope& scope,
+                                                AttemptListener& listener, Purpose purpose) {
+  request.head.authority = authority_;
+  Course course;
+  course.h1_only = !request.head.protocol.empty() && request.head.method != http::Method::kConnect;
+  for (;;) {
+    if (!pick_connection(course)) {
+      if (Status found = co_await find_connection(course, scope, listener); !found) {
+        if (purpose == Purpose::kRequest) settle(found.error(), listener);
+        co_return std::unexpected(std::move(found).error());
       }
     }
-    Result<http::Response> outcome = std::unexpected(Error{});
-    if (shared != nullptr) {
-      outcome = co_await over_h2(*shared, request, scope, listener, reused);
-    } else {
-      outcome = co_await over_h1(std::move(pooled), request, scope, listener, reused);
-    }
-    if (scope.cancelled() || !stale(outcome, request) || !replayable(request)) co_return outcome;
-    if (outcome.error().reason == "stream_refused") {
-      // More streams than the upstream takes were begun before it said so: the next try knows
-      // better.
-      if (++refusals > kMaxRefusals) co_return outcome;
-      continue;
-    }
-    // A new HTTP/1 connection that fails says something of the upstream.
-    if ((!reused && shared == nullptr) || fresh_only) co_return outcome;
-    fresh_only = true;
+    listener.on_connection(course.reused);
+    Result<http::Response> outcome = co_await (
+        course.shared != nullptr ? course.shared->exchange(request, scope, &listener)
+                                 : H1Connection::exchange(H1Lease(*this, std::move(course.pooled)),
+                                                          request, scope, listener));
+    if (!outcome && !scope.cancelled() && try_again(course, outcome.error(), request)) continue;
+    if (purpose == Purpose::kRequest) settle(outcome, listener);
+    co_return outcome;
   }
 }
 
-Task<Result<http::Response>> Endpoint::over_h1(std::unique_ptr<H1Connection> connection,
-                                               http::Request& request, CancelScope& scope,
-                                               AttemptListener& listener, bool reused) {
-  listener.on_connection(reused);
-  return H1Connection::exchange(H1Lease(*this, std::move(connection)), request, scope, listener);
+// What is at hand without waiting; false when a connection must be made or waited for.
+bool Endpoint::pick_connection(Course& course) {
+  if (!line_.empty() && !course.in_line) return false;
+  course.shared = course.h1_only ? nullptr : h2_with_room();
+  if (course.shared == nullptr && !course.fresh_only) course.pooled = take_idle();
+  course.reused = course.shared != nullptr || course.pooled != nullptr;
+  // What is enough for one may be enough for the next, too.
+  if (course.reused && !line_.empty() && (course.shared != nullptr || may_dial(false)))
+    next_in_line();
+  return course.reused;
 }
 
-Task<Result<http::Response>> Endpoint::over_h2(H2Connection& connection, http::Request& request,
-                                               CancelScope& scope, AttemptListener& listener,
-                                               bool reused) {
-  listener.on_connection(reused);
-  return connection.exchange(request, scope, &listener);
+Task<Status> Endpoint::find_connection(Course& course, CancelScope& scope,
+                                       AttemptListener& listener) {
+  while (!may_dial(course.h1_only) || (!line_.empty() && !course.in_line)) {
+    listener.on_queued();
+    CO_TRY(co_await wait_in_line(scope));
+    course.in_line = true;
+    if (pick_connection(course)) co_return Status{};
+  }
+  // A new HTTP/2 connection may serve the whole line.
+  if (!line_.empty() && may_dial(false)) next_in_line();
+  CO_TRY(std::unique_ptr<Stream> dialled, co_await dial(course.h1_only, scope, listener));
+  if (!course.h1_only && speaks_h2(*dialled)) {
+    course.shared = &add_h2(std::move(dialled));
+  } else {
+    course.pooled = make_h1(std::move(dialled));
+  }
+  co_return Status{};
+}
+
+// Whether the request goes out again, on another connection.
+bool Endpoint::try_again(Course& course, const Error& error, const http::Request& request) {
+  if (!stale(error, request) || !replayable(request)) return false;
+  course.in_line = true;
+  if (error.reason == "stream_refused") {
+    // More streams than the upstream takes were begun before it said so: the next try knows better.
+    return ++course.refusals <= kMaxRefusals;
+  }
+  // A new HTTP/1 connection that fails says something of the upstream.
+  if ((!course.reused && course.shared == nullptr) || course.fresh_only) return false;
+  return course.fresh_only = true;
+}
+
+// What the outcome says of the endpoint.
+void Endpoint::settle(const Result<http::Response>& outcome, AttemptListener& listener) {
+  if (!outcome) return settle(outcome.error(), listener);
+  passive_.on_success();
+  listener.on_response(*outcome);
+}
+
+void Endpoint::settle(const Error& error, AttemptListener& listener) {
+  if (unreached(error) && passive_.on_failure(context_.loop.now()) && context_.ejected != nullptr &&
+      *context_.ejected) {
+    (*context_.ejected)(name_);
+  }
+  listener.on_failed(error);
 }
 
 bool Endpoint::may_dial(bool h1_only) const noexcept {

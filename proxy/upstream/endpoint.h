@@ -30,7 +30,12 @@ struct EndpointContext {
   config::Protocol protocol = config::Protocol::kAuto;
   config::PoolLimits limits;
   std::optional<Duration> write_stall = 60s;
+  // An endpoint was set aside after failures in a row; may be null or empty.
+  const std::function<void(std::string_view endpoint)>* ejected = nullptr;
 };
+
+// No connection came about, so that nothing was sent: another endpoint may do.
+[[nodiscard]] bool unreached(const Error& error) noexcept;
 
 class Endpoint final : private H1Owner, private Timer {
  public:
@@ -38,12 +43,15 @@ class Endpoint final : private H1Owner, private Timer {
            const std::optional<config::PassiveHealth>& passive);
   ~Endpoint();
 
+  enum class Purpose : std::uint8_t { kRequest, kProbe };  // a probe says nothing of real requests
   // Sends the request over a pooled or a new connection. A pooled connection that proves stale
   // before anything was accepted is replaced, once, when the request can be sent again. Errors:
   // kOverload when the limits of connections and of waiting requests are reached, otherwise those
-  // of resolving, connecting and exchanging.
+  // of resolving, connecting and exchanging. Of a request it tells the listener how it ended, and
+  // keeps the passive health.
   Task<Result<http::Response>> exchange(http::Request& request, CancelScope& scope,
-                                        AttemptListener& listener);
+                                        AttemptListener& listener,
+                                        Purpose purpose = Purpose::kRequest);
 
   [[nodiscard]] std::string_view name() const noexcept { return name_; }            // host:port
   [[nodiscard]] std::string_view authority() const noexcept { return authority_; }  // as in Host
@@ -61,11 +69,13 @@ class Endpoint final : private H1Owner, private Timer {
   class Waiter;    // stands in line for a connection
   class Dialling;  // counts a connection being made
 
-  Task<Result<http::Response>> over_h2(H2Connection& connection, http::Request& request,
-                                       CancelScope& scope, AttemptListener& listener, bool reused);
-  Task<Result<http::Response>> over_h1(std::unique_ptr<H1Connection> connection,
-                                       http::Request& request, CancelScope& scope,
-                                       AttemptListener& listener, bool reused);
+  struct Course;
+
+  bool pick_connection(Course& course);
+  Task<Status> find_connection(Course& course, CancelScope& scope, AttemptListener& listener);
+  static bool try_again(Course& course, const Error& error, const http::Request& request);
+  void settle(const Result<http::Response>& outcome, AttemptListener& listener);
+  void settle(const Error& error, AttemptListener& listener);
   Task<Result<std::unique_ptr<Stream>>> dial(bool h1_only, CancelScope& scope,
                                              AttemptListener& listener);
   Task<Status> secure(Stream& stream, bool h1_only, CancelScope& scope);

@@ -82,6 +82,7 @@ Task<Result<http::Response>> ForwardProxy::open_tunnel(std::string_view host, st
   response.head.status = 200;
   response.head.reason = "Connection established";
   response.tunnel = std::make_unique<ConnectTunnel>(std::move(*stream));
+  listener.on_response(response);
   co_return response;
 }
 

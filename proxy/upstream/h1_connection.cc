@@ -25,6 +25,11 @@ Error bad_head(const http::Refusal& refusal) {
           std::string(refusal.detail)};
 }
 
+Status too_many_interim() {
+  return fail(Errc::kProtocol, Origin::kUpstream, "http_protocol_error",
+              "more than eight interim responses");
+}
+
 }  // namespace
 
 H1Lease::H1Lease(H1Owner& owner, std::unique_ptr<H1Connection> connection) noexcept
@@ -89,6 +94,15 @@ class H1Connection::ResponseTunnel final : public http::Tunnel {
   http::StreamTunnel end_;
 };
 
+// Ends the wait for the response head when the request's body fails beside it.
+struct H1Connection::GiveUp {
+  GiveUp(Dispatcher& loop, CancelScope& outer) noexcept : scope(outer), timer(loop, scope) {}
+  CancelScope scope;
+  DeadlineTimer timer;
+};
+
+H1Connection::~H1Connection() = default;
+
 H1Connection::H1Connection(std::unique_ptr<Stream> stream, http::HeadLimits limits,
                            std::optional<Duration> write_stall)
     : stream_(std::move(stream)),
@@ -103,66 +117,83 @@ bool H1Connection::reusable() const noexcept {
 }
 
 Task<Result<http::Response>> H1Connection::exchange(H1Lease lease, http::Request& request,
-                                                    CancelScope& scope, RequestProgress& progress) {
-  H1Connection& connection = *lease;
-  Result<http::Response> response = co_await connection.run(request, scope, progress);
-  connection.progress_ = nullptr;
-  connection.give_up_ = nullptr;
-  if (!response) {
-    connection.persistent_ = false;
-    co_return response;
+                                                    CancelScope& outer, RequestProgress& progress) {
+  H1Connection& it = *lease;
+  CancelScope& scope = it.begin(request, outer, progress);
+  Status sent = outer.why() ? std::unexpected(outer.why()->error()) : it.send(request);
+  if (it.unsent_) {
+    co_await http::write_rest(*it.stream_, *it.unsent_, scope, it.write_stall_);
+    sent = it.finish_sending();
   }
-  if (connection.switched_) {
-    response->tunnel = std::make_unique<ResponseTunnel>(std::move(lease));
-  } else if (!connection.reader_.complete()) {
-    response->body =
-        http::Body(std::make_unique<ResponseBody>(std::move(lease)), response->body.length());
+  // An upstream that refuses early may have answered before it closed: that answer counts.
+  if (!sent && !it.may_have_answered(sent.error())) {
+    co_return it.conclude(std::move(lease), std::unexpected(std::move(sent).error()), request.head);
   }
-  co_return response;
+  for (int interim = 0;;) {
+    Result<http::ResponseHead> head = it.hear();
+    if (!head) co_return it.conclude(std::move(lease), std::move(head), request.head);
+    if (head->status == 0) {
+      if (Status more = co_await it.stream_->wait_readable(scope); !more) {
+        co_return it.conclude(std::move(lease), std::unexpected(more.error()), request.head);
+      }
+    } else if (head->status >= 200 || head->status == 101) {
+      co_return it.conclude(std::move(lease), std::move(head), request.head);
+    } else {
+      Status passed = ++interim > kMaxInterim ? too_many_interim() : Status{};
+      http::remove_hop_by_hop(head->headers);
+      if (passed) passed = co_await progress.on_interim(std::move(*head));
+      if (!passed) {
+        co_return it.conclude(std::move(lease), std::unexpected(passed.error()), request.head);
+      }
+    }
+  }
 }
 
-Task<Result<http::Response>> H1Connection::run(http::Request& request, CancelScope& outer,
-                                               RequestProgress& progress) {
-  CancelScope scope(outer);
-  DeadlineTimer give_up(stream_->event_loop(), scope);
+CancelScope& H1Connection::begin(const http::Request& request, CancelScope& outer,
+                                 RequestProgress& progress) {
   progress_ = &progress;
-  give_up_ = &give_up;
   persistent_ = answered_ = sent_ = switched_ = false;
   websocket_key_.clear();
   ++exchanges_;
   written_before_ = stream_->bytes_written();
-  if (Status status = co_await send(request, scope); !status) {
-    // An upstream that refuses early may have answered before it closed: that answer counts.
-    if (status.error().code != Errc::kReset ||
-        with_phase(status.error()).phase < Phase::kPartlyWritten) {
-      co_return std::unexpected(with_phase(std::move(status).error()));
-    }
-  }
-  Result<http::ResponseHead> head = co_await read_final_head(request.head, scope);
-  if (!head) co_return std::unexpected(with_phase(std::move(head).error()));
-  co_return begin_response(std::move(*head), request.head);
+  if (request.body.whole() != nullptr) return outer;
+  give_up_ = std::make_unique<GiveUp>(stream_->event_loop(), outer);
+  return give_up_->scope;
 }
 
-// Writes what is in memory; a body that is not is pumped beside the reading of the answer.
-Task<Status> H1Connection::send(http::Request& request, CancelScope& scope) {
+// Writes what is in memory, as far as the kernel takes it at once; a body that is not in memory is
+// pumped beside the reading of the answer.
+Status H1Connection::send(http::Request& request) {
   BodyFraming framing;
   if (!request.body.length()) {
     framing = {Kind::kChunked, 0};
   } else if (*request.body.length() > 0 || !http::is_safe(request.head.method)) {
     framing = {Kind::kLength, *request.body.length()};
   }
-  CO_TRY(write_head(request.head, framing));
+  if (Status status = write_head(request.head, framing); !status) return status;
   progress_->on_sending();
   if (request.body.whole() == nullptr) {
     pump_.spawn(pump(request, framing));
-    co_return Status{};
+    return {};
   }
   auto whole = http::whole_message(out_.view(), framing, request.body);
-  if (!http::write_at_once(*stream_, *whole)) {
-    co_await http::write_rest(*stream_, *whole, scope, write_stall_);
+  if (http::write_at_once(*stream_, *whole)) {
+    if (whole->written.status) request_sent();
+    return std::move(whole->written.status);
   }
-  if (whole->written.status) request_sent();
-  co_return std::move(whole->written.status);
+  unsent_ = std::move(whole);
+  return {};
+}
+
+Status H1Connection::finish_sending() {
+  Status status = std::move(unsent_->written.status);
+  unsent_.reset();
+  if (status) request_sent();
+  return status;
+}
+
+bool H1Connection::may_have_answered(const Error& error) const {
+  return error.code == Errc::kReset && with_phase(error).phase >= Phase::kPartlyWritten;
 }
 
 // An extended CONNECT of HTTP/2 becomes the GET that opens a WebSocket here.
@@ -191,7 +222,7 @@ Task<void> H1Connection::pump(http::Request& request, BodyFraming framing) {
              (written.body_failed || written.status.error().code != Errc::kReset)) {
     // From the loop: whoever waits destroys the connection, and with it this frame.
     const Error& error = written.status.error();
-    give_up_->start(Duration{0}, {error.code, error.origin, error.reason});
+    give_up_->timer.start(Duration{0}, {error.code, error.origin, error.reason});
   }
 }
 
@@ -200,57 +231,66 @@ void H1Connection::request_sent() {
   if (progress_ != nullptr) progress_->on_request_sent();
 }
 
-Task<Result<http::ResponseHead>> H1Connection::read_final_head(const http::RequestHead& of,
-                                                               CancelScope& scope) {
-  for (int interim = 0; interim <= kMaxInterim; ++interim) {
-    CO_TRY(http::ResponseHead head, co_await read_head(scope));
-    if (head.status == 101) {
-      if (!of.protocol.empty() && head.headers.count(http::HeaderId::kUpgrade) == 1) co_return head;
-      co_return fail(Errc::kProtocol, Origin::kUpstream, "http_upgrade_failed",
-                     "101 Switching Protocols was not asked for");
-    }
-    if (head.status >= 200) co_return head;
-    http::remove_hop_by_hop(head.headers);
-    CO_TRY(co_await progress_->on_interim(std::move(head)));
-  }
-  co_return fail(Errc::kProtocol, Origin::kUpstream, "http_protocol_error",
-                 "more than eight interim responses");
-}
-
-Task<Result<http::ResponseHead>> H1Connection::read_head(CancelScope& scope) {
-  partial_.clear();
+// The next response head, as far as its bytes are there; status 0 is "not yet".
+Result<http::ResponseHead> H1Connection::hear() {
   for (;;) {
     if (!input_.empty()) {
-      if (!partial_.empty()) partial_.append(input_.view());
-      const std::string_view bytes = partial_.empty() ? input_.view() : partial_.view();
-      const Progress progress = parser_.parse(bytes);
-      if (progress == Progress::kRefused) {
-        co_return std::unexpected(bad_head(parser_.refusal()));
-      }
-      if (progress == Progress::kComplete) {
-        const std::size_t rest = bytes.size() - parser_.size();
-        Slice copy = Slice::copy(bytes.substr(0, parser_.size()));
-        input_.remove_prefix(input_.size() - rest);
-        if (rest == 0) input_ = {};
-        co_return parser_.take(std::move(copy));
-      }
-      if (partial_.empty()) partial_.append(bytes);
-      input_ = {};
+      Result<http::ResponseHead> head = parse_input();
+      if (!head || head->status != 0) return head;
     }
-    CO_TRY(Slice more, co_await stream_->read(scope));
-    if (more.empty()) {
-      co_return fail(Errc::kClosed, Origin::kUpstream,
-                     answered_ ? "http_response_incomplete" : "connection_terminated",
-                     "the upstream closed the connection before its response");
+    Result<Slice> more = stream_->take();
+    if (!more) return std::unexpected(std::move(more).error());
+    if (more->empty()) {
+      if (!stream_->ended()) return http::ResponseHead{};
+      return fail(Errc::kClosed, Origin::kUpstream,
+                  answered_ ? "http_response_incomplete" : "connection_terminated",
+                  "the upstream closed the connection before its response");
     }
     answered_ = true;
-    input_ = std::move(more);
+    input_ = std::move(*more);
   }
+}
+
+Result<http::ResponseHead> H1Connection::parse_input() {
+  if (!partial_.empty()) partial_.append(input_.view());
+  const std::string_view bytes = partial_.empty() ? input_.view() : partial_.view();
+  const Progress progress = parser_.parse(bytes);
+  if (progress == Progress::kRefused) return std::unexpected(bad_head(parser_.refusal()));
+  if (progress == Progress::kComplete) {
+    const std::size_t rest = bytes.size() - parser_.size();
+    Slice copy = Slice::copy(bytes.substr(0, parser_.size()));
+    input_.remove_prefix(input_.size() - rest);
+    if (rest == 0) input_ = {};
+    partial_.clear();
+    return parser_.take(std::move(copy));
+  }
+  if (partial_.empty()) partial_.append(bytes);
+  input_ = {};
+  return http::ResponseHead{};
+}
+
+// Ends the exchange: the lease goes on with what is left of the answer, or ends here.
+Result<http::Response> H1Connection::conclude(H1Lease lease, Result<http::ResponseHead> head,
+                                              const http::RequestHead& of) {
+  progress_ = nullptr;
+  give_up_.reset();
+  unsent_.reset();
+  Result<http::Response> response =
+      head ? begin_response(std::move(*head), of) : std::unexpected(with_phase(head.error()));
+  if (!response) {
+    persistent_ = false;
+  } else if (switched_) {
+    response->tunnel = std::make_unique<ResponseTunnel>(std::move(lease));
+  } else if (!reader_.complete()) {
+    response->body =
+        http::Body(std::make_unique<ResponseBody>(std::move(lease)), response->body.length());
+  }
+  return response;
 }
 
 Result<http::Response> H1Connection::begin_response(http::ResponseHead head,
                                                     const http::RequestHead& of) {
-  if (head.status == 101) return switch_protocols(std::move(head));
+  if (head.status == 101) return switch_protocols(std::move(head), of);
   http::Response response;
   const auto framing =
       http::response_framing(head, websocket_key_.empty() ? of.method : http::Method::kGet);
@@ -271,7 +311,13 @@ Result<http::Response> H1Connection::begin_response(http::ResponseHead head,
   return response;
 }
 
-Result<http::Response> H1Connection::switch_protocols(http::ResponseHead head) {
+Result<http::Response> H1Connection::switch_protocols(http::ResponseHead head,
+                                                      const http::RequestHead& of) {
+  if (of.protocol.empty() || head.headers.count(http::HeaderId::kUpgrade) != 1) {
+    return std::unexpected(
+        with_phase(Error{Errc::kProtocol, Origin::kUpstream, Phase::kNoConnection,
+                         "http_upgrade_failed", "101 Switching Protocols was not asked for"}));
+  }
   switched_ = true;
   reader_.begin(BodyFraming{});
   // The new protocol's name is the one hop-by-hop field that the client must see.

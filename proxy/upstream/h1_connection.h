@@ -50,6 +50,7 @@ class H1Connection {
  public:
   H1Connection(std::unique_ptr<Stream> stream, http::HeadLimits limits,
                std::optional<Duration> write_stall);
+  ~H1Connection();
 
   // Sends the request and returns the response when its head is there; its body holds the lease. Up
   // to eight interim responses go to `progress`, which is used until this returns. A body that is
@@ -70,16 +71,20 @@ class H1Connection {
   class ResponseTunnel;
   static constexpr int kMaxInterim = 8;  // architecture 9, rule 8
 
-  Task<Result<http::Response>> run(http::Request& request, CancelScope& scope,
-                                   RequestProgress& progress);
-  Task<Status> send(http::Request& request, CancelScope& scope);
+  struct GiveUp;
+  CancelScope& begin(const http::Request& request, CancelScope& outer, RequestProgress& progress);
+  Status send(http::Request& request);
+  Status finish_sending();
   Task<void> pump(http::Request& request, http::BodyFraming framing);
   void request_sent();
-  Task<Result<http::ResponseHead>> read_final_head(const http::RequestHead& of, CancelScope& scope);
-  Task<Result<http::ResponseHead>> read_head(CancelScope& scope);
+  [[nodiscard]] bool may_have_answered(const Error& error) const;
+  Result<http::ResponseHead> hear();
+  Result<http::ResponseHead> parse_input();
+  Result<http::Response> conclude(H1Lease lease, Result<http::ResponseHead> head,
+                                  const http::RequestHead& of);
   Result<http::Response> begin_response(http::ResponseHead head, const http::RequestHead& of);
   Status write_head(const http::RequestHead& head, const http::BodyFraming& framing);
-  Result<http::Response> switch_protocols(http::ResponseHead head);
+  Result<http::Response> switch_protocols(http::ResponseHead head, const http::RequestHead& of);
   [[nodiscard]] Error with_phase(Error error) const;
 
   std::unique_ptr<Stream> stream_;
@@ -89,9 +94,10 @@ class H1Connection {
   Buffer out_;
   http::ResponseParser parser_;
   http::H1BodyReader reader_;
-  RequestProgress* progress_ = nullptr;  // while the response head is awaited
-  DeadlineTimer* give_up_ = nullptr;     // ends the wait for the response head
-  std::uint64_t written_before_ = 0;     // of this exchange's first byte
+  RequestProgress* progress_ = nullptr;       // while the response head is awaited
+  std::unique_ptr<GiveUp> give_up_;           // while a body is pumped
+  std::optional<http::WholeMessage> unsent_;  // what the kernel did not take at once
+  std::uint64_t written_before_ = 0;          // of this exchange's first byte
   std::uint32_t exchanges_ = 0;
   std::string websocket_key_;  // of a WebSocket that came over HTTP/2 (RFC 8441)
   bool switched_ = false;      // the answer was 101: the connection is a tunnel now

@@ -22,11 +22,16 @@ std::uint64_t hash_of(std::string_view host, std::uint16_t port) noexcept {
   return hash;
 }
 
+constexpr std::uint64_t length_bit(std::size_t size) noexcept {
+  return std::uint64_t{1} << std::min<std::size_t>(size, 63);
+}
+
 }  // namespace
 
 void HostTable::add(std::string_view host, std::uint16_t port, std::uint32_t index) {
   if (lookup(host, port) != nullptr) return;
   Entry entry{hash_of(host, port), std::string(host), port, index};
+  lengths_ |= length_bit(host.size());
   entries_.insert(std::ranges::upper_bound(entries_, entry.hash, {}, &Entry::hash),
                   std::move(entry));
 }
@@ -51,6 +56,8 @@ std::optional<std::uint32_t> HostTable::find(std::string_view authority,
 
 const HostTable::Entry* HostTable::lookup(std::string_view host,
                                           std::uint16_t port) const noexcept {
+  // Most hosts are our own address: their length alone tells that no upstream is meant.
+  if ((lengths_ & length_bit(host.size())) == 0) return nullptr;
   const std::uint64_t hash = hash_of(host, port);
   auto at = std::ranges::lower_bound(entries_, hash, {}, &Entry::hash);
   for (; at != entries_.end() && at->hash == hash; ++at) {

@@ -29,6 +29,7 @@ class HostTable {
   };
   [[nodiscard]] const Entry* lookup(std::string_view host, std::uint16_t port) const noexcept;
   std::vector<Entry> entries_;  // sorted by hash
+  std::uint64_t lengths_ = 0;   // a bit for each length of a host, the last for all from 63 on
 };
 
 }  // namespace outrigger::upstream

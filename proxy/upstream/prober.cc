@@ -17,6 +17,7 @@ class Silent final : public AttemptListener {
   void on_connection(bool) override {}
   void on_sending() override {}
   void on_request_sent() override {}
+  void on_response(const http::Response&) override {}
   void on_failed(const Error&) override {}
   Task<Status> on_interim(http::ResponseHead) override { co_return Status{}; }
 };
@@ -73,7 +74,8 @@ Task<Status> Prober::probe(Endpoint& endpoint) {
   request.head.target = policy_.path;
   request.head.scheme = endpoint.where().tls ? "https" : "http";
   request.head.headers.add("User-Agent", "outrigger-health");
-  CO_TRY(http::Response response, co_await endpoint.exchange(request, scope, silent));
+  CO_TRY(http::Response response,
+         co_await endpoint.exchange(request, scope, silent, Endpoint::Purpose::kProbe));
   while (!response.body.ended()) {
     CO_TRY(const Slice bytes, co_await response.body.read(scope));
     if (bytes.empty()) break;

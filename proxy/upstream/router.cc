@@ -302,17 +302,19 @@ const config::Config& Router::config() const noexcept {
   return *tables_->config;
 }
 
-std::expected<Routed, Misroute> Router::route(http::RequestHead& head) const {
+std::expected<Routed, Misroute> Router::route(http::RequestHead& head) {
   if (is_tunnel(head)) return tables_->tunnel(head);
   if (head.form == http::TargetForm::kAsterisk || head.target == "*") {
     return std::unexpected(Misroute{204, "options", {}, {}, {}});
   }
   if (has_dot_segments(head.path())) return std::unexpected(bad_path());
   if (head.form == http::TargetForm::kAbsolute) return tables_->by_url(head);
+  if (head.scheme.empty() && head.authority == last_own_) return tables_->by_path(head);
   if (const auto index = tables_->hosts.find(head.authority, default_port(head.scheme));
       index && !tables_->own.find(head.authority, default_port(head.scheme))) {
     return tables_->at_host(head, *index, Way::kTransparent);
   }
+  if (head.scheme.empty() && head.authority.size() <= kMostRemembered) last_own_ = head.authority;
   return tables_->by_path(head);
 }
 

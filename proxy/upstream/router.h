@@ -1,7 +1,6 @@
 // Finds the upstream and route of a request, and the target to send. Pure: it reads the
-// configuration and the request head, nothing else. One per configuration snapshot, which it keeps
-// alive; immutable, so any thread may use it. The usual base-URL request costs two hash lookups and
-// no allocation.
+// configuration and the request head, nothing else. One per worker and configuration snapshot,
+// which it keeps alive. The usual base-URL request costs a hash lookup and no allocation.
 #pragma once
 
 #include <cstdint>
@@ -68,13 +67,15 @@ class Router {
   //     answer is a 404 that names the right URL;
   //  5. `GET /` is the first-run page, anything else a 404 that lists the prefixes.
   // A target that must be joined is interned in `head.headers`.
-  std::expected<Routed, Misroute> route(http::RequestHead& head) const;
+  std::expected<Routed, Misroute> route(http::RequestHead& head);
 
   [[nodiscard]] const config::Config& config() const noexcept;
 
  private:
   struct Tables;
+  static constexpr std::size_t kMostRemembered = 128;
   std::unique_ptr<const Tables> tables_;
+  std::string last_own_;  // the last Host that named no upstream's host: nearly always the next too
 };
 
 }  // namespace outrigger::upstream

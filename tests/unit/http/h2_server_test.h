@@ -124,7 +124,7 @@ class H2ServerTest : public testing::Test, public ExchangeHandler {
     stream.reset();
     done = true;
   }
-  Task<void> serve(Request request, ResponseSink& sink, const ClientInfo&,
+  Task<void> serve(Request&& request, ResponseSink& sink, const ClientInfo&,
                    CancelScope& scope) override {
     ++served;
     co_await serve_one_(std::move(request), sink, scope);

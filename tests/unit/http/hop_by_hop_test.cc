@@ -117,9 +117,10 @@ TEST(Trailer, RulesFollowTheName) {
 
 TEST(Via, IsAppendedBehindEarlierHops) {
   Headers headers = list({{"Via", "1.0 first"}});
-  append_via(headers, Version::kHttp2, "us-1");
-  append_via(headers, Version::kHttp10, "us-2");
-  append_via(headers, Version::kHttp11, "us-3");
+  const Via first("us-1"), second("us-2"), third("us-3");
+  first.append_to(headers, Version::kHttp2);
+  second.append_to(headers, Version::kHttp10);
+  third.append_to(headers, Version::kHttp11);
   ASSERT_EQ(headers.count(HeaderId::kVia), 4u);
   EXPECT_EQ(headers.fields()[1].value, "2 us-1");
   EXPECT_EQ(headers.fields()[2].value, "1.0 us-2");
@@ -129,10 +130,10 @@ TEST(Via, IsAppendedBehindEarlierHops) {
 TEST(Via, ShowsALoopHoweverTheHopsAreWritten) {
   for (const char* value : {"1.1 us-1", "1.1 US-1", "1.0 fred, 1.1 us-1",
                             "HTTP/1.1\t us-1 (comment)", "1.1 a (b), 2 us-1(c), 1.1 d"}) {
-    EXPECT_TRUE(via_contains(list({{"Via", "1.1 other"}, {"Via", value}}), "us-1")) << value;
+    EXPECT_TRUE(Via("us-1").stands_in(list({{"Via", "1.1 other"}, {"Via", value}}))) << value;
   }
   for (const char* value : {"1.1 us-11", "1.1 xus-1", "us-1 other", "us-1", "1.1 a (us-1)", ""}) {
-    EXPECT_FALSE(via_contains(list({{"Via", value}}), "us-1")) << value;
+    EXPECT_FALSE(Via("us-1").stands_in(list({{"Via", value}}))) << value;
   }
 }
 

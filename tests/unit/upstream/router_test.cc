@@ -102,7 +102,7 @@ struct Sent {
 };
 
 TEST(Router, SendsBaseUrlRequestsToTheLongestPrefixOfWholeSegments) {
-  const Router router(example());
+  Router router(example());
   const Sent cases[] = {
       {"/openai/v1/chat/completions", "openai", "/v1/chat/completions"},
       {"/openai/v1/models?limit=2", "openai", "/v1/models?limit=2"},
@@ -131,7 +131,7 @@ TEST(Router, SendsBaseUrlRequestsToTheLongestPrefixOfWholeSegments) {
 }
 
 TEST(Router, TakesTheFirstRouteThatMatchesMethodAndPath) {
-  const Router router(example());
+  Router router(example());
   struct Case {
     std::string_view method, path, route;
     std::uint32_t index;
@@ -158,7 +158,7 @@ TEST(Router, TakesTheFirstRouteThatMatchesMethodAndPath) {
 }
 
 TEST(Router, RefusesDotSegmentsInAnyDisguise) {
-  const Router router(example());
+  Router router(example());
   for (const std::string_view path :
        {"/openai/v1/../admin", "/openai/v1/..", "/openai/./v1", "/..", "/.", "/openai/%2e%2e/x",
         "/openai/.%2E/x", "/openai/v1/a%2f..%2fb", "/openai/v1/a%5C..", "/openai/v1/a\\..\\b",
@@ -184,7 +184,7 @@ struct Slip {
 };
 
 TEST(Router, NamesTheRightUrlForAMistypedBaseUrl) {
-  const Router router(example());
+  Router router(example());
   const Slip cases[] = {
       {"/openai/chat/completions", "wrong_version", "/openai/v1/chat/completions"},
       {"/openai/chat/completions?a=b&key=AIza", "wrong_version",
@@ -227,7 +227,7 @@ TEST(Router, NamesTheRightUrlForAMistypedBaseUrl) {
 }
 
 TEST(Router, ARepeatedNameIsNoSlip) {
-  const Router router(example());
+  Router router(example());
   for (const std::string_view path : {"/openai/v1/models/models", "/openai/v1/files/v1",
                                       "/openai/v1/a/b/a/c", "/erp/v1/v1", "/erp/a/b/a/b"}) {
     Asked asked("GET", std::string(path));
@@ -236,7 +236,7 @@ TEST(Router, ARepeatedNameIsNoSlip) {
 }
 
 TEST(Router, ListsThePrefixesForAnUnknownOne) {
-  const Router router(example());
+  Router router(example());
   Asked asked("POST", "/nothing");
   const auto routed = router.route(asked.get());
   ASSERT_FALSE(routed);
@@ -246,7 +246,7 @@ TEST(Router, ListsThePrefixesForAnUnknownOne) {
 }
 
 TEST(Router, FindsUpstreamsByHostInAbsoluteForm) {
-  const Router router(example());
+  Router router(example());
   struct Case {
     std::string scheme, host, target;
     std::string_view upstream, sent;
@@ -285,7 +285,7 @@ TEST(Router, ForwardsToOtherHostsOnlyWhenEnabled) {
   EXPECT_EQ(refused.error().code, "forward_disabled");
 
   config->server.forward.enabled = true;
-  const Router router(config);
+  Router router(config);
   const auto routed = router.route(asked.get());
   ASSERT_TRUE(routed);
   EXPECT_EQ(routed->upstream, nullptr);
@@ -305,7 +305,7 @@ TEST(Router, ForwardsToOtherHostsOnlyWhenEnabled) {
 
 TEST(Router, TunnelsToNamedHostsAlwaysAndToOthersWhenEnabled) {
   auto config = example();
-  const Router closed(config);
+  Router closed(config);
   Asked known = Asked::connect("api.openai.com:443");
   const auto routed = closed.route(known.get());
   ASSERT_TRUE(routed);
@@ -322,7 +322,7 @@ TEST(Router, TunnelsToNamedHostsAlwaysAndToOthersWhenEnabled) {
   EXPECT_EQ(closed.route(no_port.get()).error().status, 400);
 
   config->server.forward.enabled = true;
-  const Router open(config);
+  Router open(config);
   const auto tunnel = open.route(other.get());
   ASSERT_TRUE(tunnel);
   EXPECT_EQ(tunnel->upstream, nullptr);
@@ -331,7 +331,7 @@ TEST(Router, TunnelsToNamedHostsAlwaysAndToOthersWhenEnabled) {
 
 // RFC 8441: a WebSocket over HTTP/2 has an ordinary path.
 TEST(Router, RoutesAnExtendedConnectByItsPath) {
-  const Router router(example());
+  Router router(example());
   Asked asked("CONNECT", "/openai/v1/realtime");
   asked.head.protocol = "websocket";
   const auto routed = router.route(asked.get());
@@ -341,7 +341,7 @@ TEST(Router, RoutesAnExtendedConnectByItsPath) {
 }
 
 TEST(Router, TakesAHostThatNamesAnUpstreamForThatUpstream) {
-  const Router router(example());
+  Router router(example());
   Asked asked("POST", "/v1/chat/completions", "api.openai.com");
   const auto routed = router.route(asked.get());
   ASSERT_TRUE(routed);
@@ -355,7 +355,7 @@ TEST(Router, TakesAHostThatNamesAnUpstreamForThatUpstream) {
 TEST(Router, AnEmptyPrefixTakesWhatNoOtherDoes) {
   auto config = example();
   config->upstreams.back().path_prefix = "/";
-  const Router router(config);
+  Router router(config);
   Asked asked("GET", "/anything?x");
   const auto routed = router.route(asked.get());
   ASSERT_TRUE(routed);
@@ -366,7 +366,7 @@ TEST(Router, AnEmptyPrefixTakesWhatNoOtherDoes) {
 }
 
 TEST(Router, AnswersOptionsOfTheServerItself) {
-  const Router router(example());
+  Router router(example());
   Asked asked("OPTIONS", "*");
   asked.head.form = TargetForm::kAsterisk;
   EXPECT_EQ(router.route(asked.get()).error().status, 204);
@@ -377,7 +377,7 @@ std::string_view body(const http::Response& response) {
 }
 
 TEST(FirstRunPage, ShowsTheBaseUrlsAtTheRoot) {
-  const Router router(example());
+  Router router(example());
   Asked asked("GET", "/");
   const auto misroute = router.route(asked.get());
   ASSERT_FALSE(misroute);
@@ -407,7 +407,7 @@ TEST(FirstRunPage, EscapesWhatAClientSaysItIs) {
 }
 
 TEST(FirstRunPage, AnswersSlipsInTheUpstreamsOwnFormat) {
-  const Router router(example());
+  Router router(example());
   Asked asked("POST", "/anthropic/v1/v1/messages");
   const auto misroute = router.route(asked.get());
   const auto answer = make_misroute_response(misroute.error(), router.config(), asked.get(), "ID");
