@@ -2,6 +2,8 @@
 // members.
 #pragma once
 
+#include <array>
+
 #include "config/codecs.h"
 
 namespace outrigger::config {
@@ -34,6 +36,34 @@ template <>
 const Block& block_of<PassiveHealth>();
 template <>
 const Block& block_of<RouteMatch>();
+template <>
+const Block& block_of<Progress>();
+template <>
+const Block& block_of<ClassifyRule>();
+template <>
+const Block& block_of<Retry>();
+template <>
+const Block& block_of<Backoff>();
+template <>
+const Block& block_of<Hints>();
+template <>
+const Block& block_of<RetryBudget>();
+template <>
+const Block& block_of<Verify>();
+const Block& verify_found_block();  // bound to Verify
+template <>
+const Block& block_of<Commit>();
+template <>
+const Block& block_of<CircuitBreaker>();
+template <>
+const Block& block_of<SlowCalls>();
+template <>
+const Block& block_of<BreakerOpen>();
+template <>
+const Block& block_of<HalfOpen>();
 const Block& upstream_match_block();  // bound to Upstream
+
+// The fields of Policies, which defaults, profiles, upstreams and routes share.
+extern const std::array<Field, 14> kPolicyFields;
 
 }  // namespace outrigger::config

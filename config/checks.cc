@@ -6,42 +6,11 @@
 #include <fmt/format.h>
 
 #include "config/address.h"
+#include "config/checker.h"
+#include "config/policy_checks.h"
 
 namespace outrigger::config {
 namespace {
-
-// Reports at the place of a path, or of the nearest block around it that was written.
-class Checker {
- public:
-  Checker(const Places& places, Reporter& reporter) : places_(places), reporter_(reporter) {}
-
-  void error(Code code, const std::string& path, std::string message, std::string hint = {}) {
-    const Written at = written(path);
-    reporter_.error(code, at.place, std::move(message), {std::move(hint), at.width});
-  }
-  void warning(Code code, const std::string& path, std::string message, std::string hint = {}) {
-    const Written at = written(path);
-    reporter_.warning(code, at.place, std::move(message), {std::move(hint), at.width});
-  }
-  [[nodiscard]] bool has(const std::string& path) const { return places_.contains(path); }
-  [[nodiscard]] std::uint32_t line(const std::string& path) const {
-    return written(path).place.line;
-  }
-
- private:
-  Written written(std::string path) const {
-    while (true) {
-      const auto found = places_.find(path);
-      if (found != places_.end()) return found->second;
-      const std::size_t end = path.find_last_of(".[");
-      if (end == std::string::npos) return {};
-      path.resize(end);
-    }
-  }
-
-  const Places& places_;
-  Reporter& reporter_;
-};
 
 struct Listener {
   const ListenAddress* address;
@@ -266,6 +235,7 @@ void check_upstreams(const Config& config, Decoded decoded, const Places& places
     check_tls(upstream, checker);
     check_health(upstream, checker);
     check_routes(upstream, decoded, checker);
+    check_policies(upstream, path_of(upstream), checker);
   }
 }
 

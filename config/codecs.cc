@@ -8,6 +8,7 @@
 
 #include "config/address.h"
 #include "config/expand.h"
+#include "config/json_pointer.h"
 #include "config/mask.h"
 #include "config/suggest.h"
 #include "config/units.h"
@@ -32,8 +33,10 @@ bool plain_number(Decoder& decoder, const Node& node) {
 
 template <class Value, class Print>
 bool in_bounds(Decoder& decoder, const Field& field, const Node& node, Value value, Print print) {
-  if (value >= field.bounds.min && value <= field.bounds.max) return true;
-  const bool low = value < field.bounds.min;
+  const auto min = static_cast<Value>(field.bounds.min);
+  const auto max = static_cast<Value>(field.bounds.max);
+  if (value >= min && value <= max) return true;
+  const bool low = value < min;
   std::string hint;
   if (low && !field.type.special.empty()) hint = fmt::format("write {}", field.type.special);
   if (low && value == 0 && field.bounds.min == 1) {
@@ -42,7 +45,7 @@ bool in_bounds(Decoder& decoder, const Field& field, const Node& node, Value val
   }
   return refuse(decoder, Code::kRange, node,
                 fmt::format("{} must be at {} {}", decoder.path(), low ? "least" : "most",
-                            print(low ? field.bounds.min : field.bounds.max)),
+                            print(low ? min : max)),
                 hint);
 }
 
@@ -109,8 +112,24 @@ bool decode_text(Decoder& decoder, const Node& node, std::string& out) {
   return true;
 }
 
-// Needs no quotes and means the same to every YAML tool.
-bool safe_plain(std::string_view text) {
+// A target in which each `{...}` is the key or a pointer into the request's body.
+bool is_template(std::string_view text) {
+  const auto visible = [](unsigned char c) { return c > 0x20 && c < 0x7f && c != '#'; };
+  if (!text.starts_with('/') || !std::ranges::all_of(text, visible)) return false;
+  while (true) {
+    const std::size_t open = text.find_first_of("{}");
+    if (open == std::string_view::npos) return true;
+    const std::size_t close = text.find('}', open);
+    if (text[open] == '}' || close == std::string_view::npos) return false;
+    const std::string_view name = text.substr(open + 1, close - open - 1);
+    if (name.empty() || (name != "idempotency-key" && !is_json_pointer(name))) return false;
+    text.remove_prefix(close + 1);
+  }
+}
+
+}  // namespace
+
+bool is_safe_plain(std::string_view text) {
   constexpr std::array<std::string_view, 13> kTaken = {
       "true", "false", "null", "yes", "no", "on", "off", "y", "n", "~", "none", "auto", "default"};
   const auto good = [](char c) {
@@ -123,8 +142,6 @@ bool safe_plain(std::string_view text) {
          (std::isalpha(static_cast<unsigned char>(text.front())) != 0 || text.front() == '/') &&
          std::ranges::find(kTaken, lower) == kTaken.end();
 }
-
-}  // namespace
 
 bool is_usable_name(std::string_view name) noexcept {
   const auto alphanumeric = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
@@ -155,6 +172,28 @@ bool decode_value(Decoder& decoder, const Field& field, const Type&, const Node&
   };
   if (!in_bounds(decoder, field, node, static_cast<std::uint64_t>(parsed->count()), print))
     return false;
+  out = *parsed;
+  return true;
+}
+
+bool decode_value(Decoder& decoder, const Field& field, const Type& type, const Node& node,
+                  double& out) {
+  const auto text = decoder.scalar(field, node);
+  if (!text || !plain_number(decoder, node)) return false;
+  const bool percent = type.kind == Kind::kPercent;
+  const auto parsed = percent ? parse_percent(*text) : parse_decimal(*text);
+  if (!parsed && percent) {
+    const bool number = node.written.empty() && parse_integer(*text).has_value();
+    return refuse(
+        decoder, Code::kPercent, node, fmt::format("{} is not a percentage", node.quote()),
+        number ? fmt::format("write the sign: {}%", *text) : "write 0% to 100%, for example 20%");
+  }
+  if (!parsed) {
+    return refuse(decoder, Code::kDecimal, node, fmt::format("{} is not a number", node.quote()),
+                  "digits, perhaps a point and digits, for example 1.5");
+  }
+  const auto print = [&](double n) { return percent ? fmt::format("{}%", n) : print_decimal(n); };
+  if (!in_bounds(decoder, field, node, percent ? *parsed * 100 : *parsed, print)) return false;
   out = *parsed;
   return true;
 }
@@ -255,6 +294,31 @@ bool decode_value(Decoder& decoder, const Field& field, const Type& type, const 
       }
       break;
     }
+    case Kind::kPointer:
+      if (!is_json_pointer(text)) {
+        return refuse(decoder, Code::kPointer, node,
+                      fmt::format("{} is not a JSON pointer", node.quote()),
+                      "each part begins with a slash, for example \"/error/code\"");
+      }
+      break;
+    case Kind::kTemplate:
+      if (!is_template(text)) {
+        return refuse(decoder, Code::kPath, node,
+                      fmt::format("{} is not a path with placeholders", node.quote()),
+                      "it starts with a slash, has no spaces, and fills in {idempotency-key} or "
+                      "{/json/pointer}");
+      }
+      break;
+    case Kind::kFailure: {
+      const std::string_view near = nearest(text, {type.words.begin(), type.words.end()});
+      if (std::ranges::find(type.words, text) == type.words.end()) {
+        return refuse(decoder, Code::kWord, node,
+                      fmt::format("{} is not an error of RFC 9209", node.quote()),
+                      near.empty() ? "for example connection_timeout"
+                                   : fmt::format("did you mean \"{}\"?", near));
+      }
+      break;
+    }
     case Kind::kMethod: {
       if (!valid_method(text)) {
         return refuse(decoder, Code::kMethod, node, fmt::format("{} is not a method", node.quote()),
@@ -313,7 +377,7 @@ Node dump_value(const Type&, bool value) {
 
 Node dump_value(const Type& type, const std::string& value) {
   if (value.empty() && !type.special.empty()) return Node::scalar(std::string(type.special));
-  return Node::scalar(value, !safe_plain(value));
+  return Node::scalar(value, !is_safe_plain(value));
 }
 
 // The value itself is not for dumps: `show` puts in the reference, the hash knows only that it is
@@ -323,10 +387,14 @@ Node dump_value(const Type&, const Secret&) {
 }
 
 Node dump_value(const Type&, const Endpoint& value) {
-  return Node::scalar(value.url, !safe_plain(value.url));
+  return Node::scalar(value.url, !is_safe_plain(value.url));
 }
 Node dump_value(const Type&, const ListenAddress& value) {
-  return Node::scalar(value.text, !safe_plain(value.text));
+  return Node::scalar(value.text, !is_safe_plain(value.text));
+}
+
+Node dump_value(const Type& type, double value) {
+  return Node::scalar(type.kind == Kind::kPercent ? print_percent(value) : print_decimal(value));
 }
 
 Node dump_number(const Type& type, std::uint64_t value) {

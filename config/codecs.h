@@ -3,6 +3,7 @@
 // says.
 #pragma once
 
+#include <array>
 #include <concepts>
 #include <cstdint>
 #include <optional>
@@ -29,6 +30,10 @@ bool decode_value(Decoder& decoder, const Field& field, const Type& type, const 
                   Endpoint& out);
 bool decode_value(Decoder& decoder, const Field& field, const Type& type, const Node& node,
                   ListenAddress& out);
+bool decode_value(Decoder& decoder, const Field& field, const Type& type, const Node& node,
+                  double& out);
+bool decode_value(Decoder& decoder, const Field& field, const Type& type, const Node& node,
+                  StatusRange& out);
 bool decode_size(Decoder& decoder, const Field& field, const Node& node, ByteCount& out);
 bool decode_integer(Decoder& decoder, const Field& field, const Node& node, std::uint64_t& out);
 bool decode_word(Decoder& decoder, const Field& field, const Type& type, const Node& node,
@@ -40,7 +45,20 @@ Node dump_value(const Type& type, const std::string& value);
 Node dump_value(const Type& type, const Secret& value);
 Node dump_value(const Type& type, const Endpoint& value);
 Node dump_value(const Type& type, const ListenAddress& value);
+Node dump_value(const Type& type, double value);
+Node dump_value(const Type& type, const StatusRange& value);
 Node dump_number(const Type& type, std::uint64_t value);
+
+// The maps of matches: an entry replaces what was there under its key. False when all is wrong.
+bool decode_matches(Decoder& decoder, const Field& field, const Node& node,
+                    std::vector<HeaderMatch>& out);
+bool decode_matches(Decoder& decoder, const Field& field, const Node& node,
+                    std::vector<JsonMatch>& out);
+Node dump_matches(const std::vector<HeaderMatch>& matches);
+Node dump_matches(const std::vector<JsonMatch>& matches);
+
+// Needs no quotes and means the same to every YAML tool.
+bool is_safe_plain(std::string_view text);
 
 // A name that can be a path prefix and a metric label.
 bool is_usable_name(std::string_view name) noexcept;
@@ -57,6 +75,15 @@ inline constexpr Type kPlain{.kind = K};
 template <class E>
 inline constexpr std::span<const std::string_view> kWordsOf{};
 
+template <>
+inline constexpr std::span<const std::string_view> kWordsOf<Verdict> = kVerdictNames;
+
+inline constexpr auto kAllVerdicts = [] {
+  std::array<Verdict, kVerdictNames.size()> all{};
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<Verdict>(i);
+  return all;
+}();
+
 // The block that a struct is bound to: specialised beside its declaration.
 template <class T>
 const Block& block_of();
@@ -69,6 +96,10 @@ template <class T>
 struct IsVector : std::false_type {};
 template <class T>
 struct IsVector<std::vector<T>> : std::true_type {};
+
+template <class T>
+concept Matches =
+    std::same_as<T, std::vector<HeaderMatch>> || std::same_as<T, std::vector<JsonMatch>>;
 
 template <class T>
 concept Number = std::integral<T> && !std::same_as<T, bool>;
@@ -87,8 +118,12 @@ consteval Type::Kind kind_of() {
     return Kind::kInteger;
   else if constexpr (std::is_enum_v<T>)
     return Kind::kWord;
-  else if constexpr (std::same_as<T, std::string>)
-    return K;
+  else if constexpr (std::same_as<T, std::string> || std::same_as<T, double>)
+    return K;  // of a double: kPercent or kDecimal
+  else if constexpr (std::same_as<T, StatusRange>)
+    return Kind::kStatus;
+  else if constexpr (std::same_as<T, VerdictSet>)
+    return Kind::kList;
   else if constexpr (std::same_as<T, Secret>)
     return Kind::kSecret;
   else if constexpr (std::same_as<T, Endpoint>)
@@ -123,6 +158,17 @@ struct TypeOf<std::vector<T>, K> {
   static consteval Type make() { return {.kind = Type::Kind::kList, .element = &kTypeOf<T, K>}; }
 };
 
+template <Type::Kind K>
+struct TypeOf<VerdictSet, K> : TypeOf<std::vector<Verdict>, K> {};
+template <Type::Kind K>
+struct TypeOf<std::vector<HeaderMatch>, K> {
+  static consteval Type make() { return {.kind = Type::Kind::kHeaderMatches}; }
+};
+template <Type::Kind K>
+struct TypeOf<std::vector<JsonMatch>, K> {
+  static consteval Type make() { return {.kind = Type::Kind::kJsonMatches}; }
+};
+
 inline bool is_special(const Field& field, const Node& node) {
   return !field.type.special.empty() && node.is_scalar() && !node.quoted &&
          node.text == field.type.special;
@@ -137,12 +183,21 @@ bool decode_member(Decoder& decoder, const Field& field, const Type& type, const
   if constexpr (IsOptional<T>::value) {
     if (is_special(field, node)) {
       out.reset();
+      decoder.reset_below(node);
       return true;
     }
     using Value = typename T::value_type;
     Value value = out ? *out : Value{};
     if (!decode_member(decoder, field, type, node, value)) return false;
     out = std::move(value);
+    return true;
+  } else if constexpr (Matches<T>) {
+    return decode_matches(decoder, field, node, out);
+  } else if constexpr (std::same_as<T, VerdictSet>) {
+    std::vector<Verdict> verdicts;
+    if (!decode_member(decoder, field, type, node, verdicts)) return false;
+    out = {};
+    for (const Verdict verdict : verdicts) out.add(verdict);
     return true;
   } else if constexpr (IsVector<T>::value) {
     T items;
@@ -183,6 +238,15 @@ template <class T>
 std::optional<Node> dump_member(const Type& type, const T& value) {
   if constexpr (IsOptional<T>::value) {
     return value ? dump_member(type, *value) : Node::scalar(std::string(type.special));
+  } else if constexpr (Matches<T>) {
+    if (value.empty()) return std::nullopt;
+    return dump_matches(value);
+  } else if constexpr (std::same_as<T, VerdictSet>) {
+    Node list = Node::list();
+    for (const Verdict verdict : kAllVerdicts) {
+      if (value.contains(verdict)) list.add({}, Node::scalar(std::string(to_string(verdict))));
+    }
+    return list;
   } else if constexpr (IsVector<T>::value) {
     Node list = Node::list();
     for (const auto& item : value) {
@@ -231,6 +295,19 @@ consteval Field field(std::string_view key, std::string_view description,
     return dump_member(self.type, static_cast<const Struct*>(object)->*Member);
   };
   return made;
+}
+
+// The same with another type: words that the member's own type does not know.
+consteval Field of_type(Field made, const Type& type) {
+  made.type = type;
+  return made;
+}
+
+// A default object, for a block's `defaults`.
+template <class T>
+const void* default_of() {
+  static const T object{};
+  return &object;
 }
 
 // The same with a word that stands for zero or nothing.

@@ -85,6 +85,12 @@ constexpr std::array kCodes = {
     CodeInfo{Code::kRange, "out of range",
              "The value is legal in form but makes no sense in size, for example a timer of zero.",
              "Choose a value in the range that the message names; `none` where no bound is meant."},
+    CodeInfo{Code::kPercent, "not a percentage",
+             "The value is a part of something, and 0.5 or 50 alone could mean two things.",
+             "Write 0% to 100%, for example `50%` or `12.5%`."},
+    CodeInfo{Code::kDecimal, "not a number",
+             "The value must be a plain decimal number, perhaps with a point.",
+             "Write for example `2` or `1.5`, without quotes, unit or exponent."},
     CodeInfo{Code::kUrl, "not the address of an upstream",
              "An upstream's address is http:// or https://, a host, and perhaps a port and a path. "
              "A query, a "
@@ -117,6 +123,18 @@ constexpr std::array kCodes = {
              "and `.`, at "
              "most 64, starting with a letter or digit.",
              "Choose such a name."},
+    CodeInfo{Code::kPointer, "not a JSON pointer",
+             "A place in a JSON document is named as in RFC 6901: each part begins with a slash, "
+             "and `~` stands only in `~0` (for `~`) and `~1` (for `/`).",
+             "Write for example `/error/code`."},
+    CodeInfo{Code::kStatus, "not a status, class or range",
+             "HTTP statuses have three digits, from 100 to 599.",
+             "Write for example `429`, `5xx` or `500-504`."},
+    CodeInfo{Code::kMatch, "not a test of a header or a JSON value",
+             "A header is tested with a value, a JSON value with a value or with at_least, at_most "
+             "or contains; `\"*\"` is any value.",
+             "Write for example `header: {x-ratelimit-remaining: \"0\"}` or `json: {/total: "
+             "{at_least: 1}}`."},
     CodeInfo{
         Code::kVariable, "an environment variable is missing or misspelt",
         "`${NAME}` takes the value of an environment variable when the configuration is loaded.",
@@ -152,6 +170,21 @@ constexpr std::array kCodes = {
     CodeInfo{Code::kInconsistent, "values that contradict each other",
              "Each value is legal, but together they have no sense.",
              "Change one of them as the message says."},
+    CodeInfo{Code::kRule, "a rule of `classify` that says nothing",
+             "A rule needs at least one condition, else it would judge every attempt, successes "
+             "too, and a verdict that an answer can have.",
+             "Add what is missing, as in `{status: 409, error: [UNABLE_TO_LOCK_ROW], verdict: "
+             "transient}`."},
+    CodeInfo{Code::kUnreachableRule, "a rule of `classify` that is never asked",
+             "Rules are asked in order and an earlier one holds whenever this one does.",
+             "Move the narrower rule up, or remove it."},
+    CodeInfo{Code::kNeverOpens, "a circuit breaker that never opens",
+             "None of failures_in_a_row, failure_rate and slow can be reached.",
+             "Set one of them and the verdicts that count, or write `circuit_breaker: none`."},
+    CodeInfo{Code::kVerdict, "a verdict that makes no sense here",
+             "`ok` is no failure, and for a cancelled attempt nobody waits any more: neither can "
+             "be retried or speak against an upstream.",
+             "Remove the verdict from the list."},
     CodeInfo{Code::kPlainText, "credentials would travel unprotected",
              "The upstream is reached over http:// at a host that is not local or private: keys in "
              "requests "

@@ -36,19 +36,28 @@ struct Type {
     kTarget,
     kFile,
     kName,
+    kPercent,
+    kDecimal,  // a number that may have a fraction
+    kStatus,
+    kPointer,   // RFC 6901
+    kTemplate,  // a target with {idempotency-key} and {/json/pointer} in it
+    kFailure,   // one of `words`, which are too many for a message
     // kAuthority: a host, perhaps with a port; kHosts: a host, or ".example.com" for all below it
-    kBlock,  // `block` declares its keys
-    kList,   // of `element`; a single value is a list of one
-    kNamed,  // a map from names to `element`
+    kBlock,      // `block` declares its keys
+    kList,       // of `element`; a single value is a list of one
+    kNamed,      // a map from names to `element`
+    kByVerdict,  // a map from verdicts to `element`
+    kHeaderMatches,
+    kJsonMatches,
   };
   Kind kind = Kind::kText;
   std::string_view special = {};                 // one word that also is legal: "none", "auto"
-  std::span<const std::string_view> words = {};  // of kWord
+  std::span<const std::string_view> words = {};  // of kWord and kFailure
   const Block& (*block)() = nullptr;
   const Type* element = nullptr;
 };
 
-// Numbers, and counts of durations in nanoseconds, must lie within.
+// Numbers, percentages, and counts of durations in nanoseconds, must lie within.
 struct Bounds {
   std::uint64_t min = 1;
   std::uint64_t max = std::numeric_limits<std::int64_t>::max();
@@ -81,6 +90,7 @@ struct Block {
   std::string_view description;
   std::span<const Group> groups;
   const void* (*defaults)() = nullptr;  // a default object, for the reference
+  std::string_view short_key = {};      // a plain value instead of the block is that of this key
 
   [[nodiscard]] const Field* find(std::string_view key) const noexcept;
 };

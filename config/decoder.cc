@@ -1,6 +1,7 @@
 #include "config/decoder.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -44,6 +45,14 @@ std::string hint_for(const Block& declared, std::string_view key) {
   const std::string others = slip ? std::string() : elsewhere(declared, key);
   if (!others.empty()) return fmt::format("it belongs in {}", others);
   if (!near.empty()) return fmt::format("did you mean \"{}\"?", near);
+  std::vector<std::string_view> words;
+  for (const Synonym& word : synonyms()) {
+    if (declared.find(word.key) != nullptr) words.push_back(word.word);
+  }
+  if (const std::string_view word = nearest(key, words); !word.empty()) {
+    return fmt::format("did you mean \"{}\"?",
+                       std::ranges::find(synonyms(), word, &Synonym::word)->key);
+  }
   std::vector<std::string_view> reserved;
   for (const ReservedKey& word : reserved_keys()) reserved.push_back(word.key);
   const std::string_view later = nearest(key, reserved);
@@ -72,6 +81,12 @@ Decoder::Scope::~Scope() {
 }
 
 void Decoder::block(const Block& declared, const Node& node, void* object) {
+  if (node.is_scalar() && !declared.short_key.empty()) {
+    Node map = Node::map();
+    map.place = node.place;
+    map.members.push_back({std::string(declared.short_key), node.place, node});
+    return block(declared, map, object);
+  }
   if (!node.is_map()) {
     const auto keys = keys_of(declared);
     error(Code::kWrongShape, node, fmt::format("{} must be a block, not {}", path_, node.quote()),
@@ -151,6 +166,35 @@ void Decoder::remember(const Node& node, std::string reference) {
   if (places_ != nullptr) (*places_)[path_] = {node.place, node.width(), std::move(reference)};
 }
 
+void Decoder::reset_below(const Node& node) {
+  if (places_ == nullptr) return;
+  const std::string prefix = path_ + ".";
+  for (auto at = places_->lower_bound(prefix);
+       at != places_->end() && at->first.starts_with(prefix); ++at) {
+    at->second = {node.place, node.width(), {}};
+  }
+}
+
+Decoder::Items Decoder::take_items(std::string_view path) {
+  Items taken;
+  if (places_ == nullptr) return taken;
+  const std::string prefix = std::string(path) + "[";
+  auto at = places_->lower_bound(prefix);
+  while (at != places_->end() && at->first.starts_with(prefix)) {
+    const std::size_t end = at->first.find(']', prefix.size());
+    std::size_t index = 0;
+    std::from_chars(at->first.data() + prefix.size(), at->first.data() + end, index);
+    taken.emplace_back(index, std::pair(at->first.substr(end + 1), std::move(at->second)));
+    at = places_->erase(at);
+  }
+  return taken;
+}
+
+void Decoder::put_item(std::string_view path, std::size_t index, const Items::value_type& item) {
+  if (places_ == nullptr) return;
+  (*places_)[fmt::format("{}[{}]{}", path, index, item.second.first)] = item.second.second;
+}
+
 std::string describe(const Type& type) {
   using Kind = Type::Kind;
   const auto base = [&]() -> std::string {
@@ -191,12 +235,30 @@ std::string describe(const Type& type) {
         return "a file";
       case Kind::kName:
         return "a name";
+      case Kind::kPercent:
+        return "a percentage";
+      case Kind::kDecimal:
+        return "a number";
+      case Kind::kStatus:
+        return "a status, a class as 5xx or a range as 500-599";
+      case Kind::kPointer:
+        return "a JSON pointer";
+      case Kind::kTemplate:
+        return "a path with placeholders";
+      case Kind::kFailure:
+        return "an RFC 9209 error";
       case Kind::kBlock:
         return "a block";
       case Kind::kList:
         return fmt::format("{} or a list of them", describe(*type.element));
       case Kind::kNamed:
         return "a block of named blocks";
+      case Kind::kByVerdict:
+        return fmt::format("a block of verdicts with {} each", describe(*type.element));
+      case Kind::kHeaderMatches:
+        return "a block of header names with a value each";
+      case Kind::kJsonMatches:
+        return "a block of JSON pointers with a value or a test each";
     }
     return {};
   };

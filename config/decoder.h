@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "config/declaration.h"
@@ -59,6 +60,13 @@ class Decoder {
   std::optional<std::string> secret(const Node& node);
   // Keeps where the value at path() was written.
   void remember(const Node& node, std::string reference = {});
+  // What was written below path() is no longer in force: `node` took it away.
+  void reset_below(const Node& node);
+  // The places in the items of the list at `path`, by index and the path within the item; they are
+  // forgotten until put_item brings them back.
+  using Items = std::vector<std::pair<std::size_t, std::pair<std::string, Written>>>;
+  Items take_items(std::string_view path);
+  void put_item(std::string_view path, std::size_t index, const Items::value_type& item);
 
  private:
   void unknown_key(const Block& declared, const Member& member);

@@ -61,7 +61,8 @@ struct JsonMatch {
   enum class Test : std::uint8_t { kEquals, kAtLeast, kAtMost, kContains, kPresent };
   std::string pointer;  // RFC 6901
   Test test = Test::kEquals;
-  std::string text;   // kEquals (a number, true, false and null as written), kContains (any case)
+  // Of kEquals (a number, true, false and null as written) and kContains (any case).
+  std::string text = {};
   double number = 0;  // kAtLeast, kAtMost
   bool operator==(const JsonMatch&) const = default;
 };
@@ -260,6 +261,7 @@ struct Policies {
   ErrorFormat error_format = ErrorFormat::kProblem;
   DecisionHeaders headers = DecisionHeaders::kStandard;
   std::optional<ByteCount> max_request_body;  // absent: unlimited
+  bool operator==(const Policies&) const = default;
 };
 
 }  // namespace outrigger::config

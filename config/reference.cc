@@ -22,10 +22,19 @@ place.
 * **Layers.** `defaults`, then the profiles that an upstream names with `use`, then its own block,
   then its routes: what is written later wins, blocks merge, lists replace. `outrigger config show`
   prints the result and where each value comes from.
+  The list `classify` is the one exception: the rules of a nearer level are put in front of those
+  of the levels below (route, upstream, profile, defaults), because a rule for one case must not
+  lose those of the profile. An equal rule further down is dropped.
 * **Durations** carry a unit: `ns us ms s m h d`, also joined: `1m30s`. **Sizes** too:
   `B KB MB GB KiB MiB GiB`.
 * **Variables.** `${NAME}` takes an environment variable, `${NAME:-default}` has a default, `$${` is
   a plain `${`. In `{...}` and `[...]` such a value needs quotes. A secret may also be `file:/path`.
+* **Percentages** carry their sign: `50%`. **Factors** are plain numbers: `1.5`. **Statuses** are
+  `429`, `5xx` or `500-504`.
+* **Verdicts** say what an attempt was: `ok`, `refused_unsent` (provably not executed), `throttled`
+  (a rate limit), `quota_exhausted` (money, or a long quota), `overloaded` (the service has too much
+  to do), `transient`, `timeout`, `truncated` (an answer without its end), `auth`, `client_error`,
+  `content_policy`, `invalid_response` (a success that is none), `cancelled` (nobody waits).
 * **Lists** of plain values may be written as one value.
 * Anchors, aliases, merge keys, tags and several documents are not used.
 * Paths of files are taken from the working directory of the process.
@@ -63,8 +72,12 @@ std::string link(const Block& block) {
 
 std::string type_of(const Type& type) {
   if (type.kind == Kind::kBlock) {
-    return link(type.block()) + (type.special.empty() ? "" : fmt::format(" or `{}`", type.special));
+    const Field* short_field = type.block().find(type.block().short_key);
+    return link(type.block()) +
+           (short_field == nullptr ? "" : fmt::format(", {}", describe(short_field->type))) +
+           (type.special.empty() ? "" : fmt::format(" or `{}`", type.special));
   }
+  if (type.kind == Kind::kByVerdict) return "verdicts with " + type_of(*type.element) + " each";
   if (type.kind == Kind::kNamed) return "names with " + type_of(*type.element);
   if (type.kind == Kind::kList && type.element->kind == Kind::kBlock)
     return "list of " + type_of(*type.element);
@@ -76,7 +89,8 @@ std::string default_of(const Block& block, const Field& wanted) {
   for_each_field(block, block.defaults(), [&](const Field& field, const void* object) {
     if (&field != &wanted || field.dump == nullptr || field.type.kind == Kind::kNamed) return;
     const auto value = field.dump(field, object);
-    if (value && !value->is_map() && !(value->is_list() && value->members.empty()))
+    if (value && (!value->is_map() || value->whole) &&
+        !(value->is_list() && value->members.empty()))
       text = flow(*value);
   });
   // An absent prefix is made from the name; the empty one of a default object is not its default.

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "config/declaration.h"
+#include "proxy/base/verdict.h"
 
 namespace outrigger::config {
 namespace {
@@ -12,6 +13,10 @@ using Kind = Type::Kind;
 
 constexpr std::string_view kDuration = R"(^([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h|d))+$)";
 constexpr std::string_view kSize = R"(^[0-9]+(\.[0-9]+)?(B|KB|MB|GB|KiB|MiB|GiB)$)";
+constexpr std::string_view kPercent = R"(^[0-9]+(\.[0-9]{1,4})?%$)";
+constexpr std::string_view kStatuses = "^([1-5]xx|[1-5][0-9]{2}(-[1-5][0-9]{2})?)$";
+constexpr std::string_view kPointer = "^(/([^~]|~[01])*)+$";
+constexpr std::string_view kToken = "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$";
 constexpr std::string_view kVariable = R"(\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\})";
 
 Json reference_to(std::string_view name) {
@@ -44,6 +49,12 @@ std::string_view pattern_of(Kind kind) {
       return "^[a-z0-9][a-z0-9._-]{0,63}$";
     case Kind::kMethod:
       return "^[A-Z0-9!#$%&'*+.^_`|~-]+$";
+    case Kind::kPercent:
+      return kPercent;
+    case Kind::kPointer:
+      return kPointer;
+    case Kind::kTemplate:
+      return "^/[^# ]*$";
     case Kind::kNetwork:
       return "^[0-9A-Fa-f.:]+/[0-9]+$";
     default:
@@ -62,7 +73,42 @@ Json word_schema(std::span<const std::string_view> words) {
   return {{"enum", std::move(all)}};
 }
 
+Json any_of(Json::array_t choices) {
+  return {{"anyOf", std::move(choices)}};
+}
+
+Json plain_value_schema() {
+  return any_of({{{"type", "string"}}, {{"type", "number"}}, {{"type", "boolean"}}});
+}
+
+Json json_match_schema() {
+  const Json number = or_variable({{"type", "number"}});
+  const Json tests = {
+      {"type", "object"},
+      {"properties",
+       {{"at_least", number}, {"at_most", number}, {"contains", plain_value_schema()}}},
+      {"additionalProperties", false}};
+  Json values = plain_value_schema();
+  values["anyOf"].push_back({{"type", "null"}});
+  values["anyOf"].push_back(tests);
+  return values;
+}
+
+Json map_schema(Json keys, Json values) {
+  return {{"type", "object"},
+          {"propertyNames", std::move(keys)},
+          {"additionalProperties", std::move(values)}};
+}
+
 Json schema_of(const Field& field, const Type& type);
+
+// The block, or the plain value of the key that may stand for it.
+Json block_reference(const Block& block) {
+  Json reference = reference_to(definition_name(block));
+  const Field* short_field = block.find(block.short_key);
+  if (short_field == nullptr) return reference;
+  return any_of({std::move(reference), schema_of(*short_field, short_field->type)});
+}
 
 Json plain_schema(const Field& field, const Type& type) {
   switch (type.kind) {
@@ -78,7 +124,22 @@ Json plain_schema(const Field& field, const Type& type) {
     case Kind::kSize:
       return or_variable(reference_to("size"));
     case Kind::kBlock:
-      return reference_to(definition_name(type.block()));
+      return block_reference(type.block());
+    case Kind::kDecimal:
+      return or_variable(
+          {{"type", "number"}, {"minimum", field.bounds.min}, {"maximum", field.bounds.max}});
+    case Kind::kStatus:
+      return any_of({{{"type", "integer"}, {"minimum", 100}, {"maximum", 599}},
+                     {{"type", "string"}, {"pattern", std::string(kStatuses)}},
+                     reference_to("variable")});
+    case Kind::kFailure:
+      return or_variable(word_schema(type.words));
+    case Kind::kByVerdict:
+      return map_schema(word_schema(kVerdictNames), schema_of(field, *type.element));
+    case Kind::kHeaderMatches:
+      return map_schema({{"pattern", std::string(kToken)}}, plain_value_schema());
+    case Kind::kJsonMatches:
+      return map_schema({{"pattern", std::string(kPointer)}}, json_match_schema());
     case Kind::kList: {
       const Json item = schema_of(field, *type.element);
       const Json list = {{"type", "array"}, {"items", item}};
@@ -86,9 +147,8 @@ Json plain_schema(const Field& field, const Type& type) {
       return {{"anyOf", Json::array({item, list})}};
     }
     case Kind::kNamed:
-      return {{"type", "object"},
-              {"propertyNames", {{"pattern", std::string(pattern_of(Kind::kName))}}},
-              {"additionalProperties", schema_of(field, *type.element)}};
+      return map_schema({{"pattern", std::string(pattern_of(Kind::kName))}},
+                        schema_of(field, *type.element));
     default: {
       Json text = {{"type", "string"}, {"minLength", 1}};
       if (const auto pattern = pattern_of(type.kind); !pattern.empty()) {

@@ -19,12 +19,6 @@ inline constexpr std::span<const std::string_view> kWordsOf<LogFormat> = kLogFor
 
 namespace {
 
-template <class T>
-const void* default_of() {
-  static const T object{};
-  return &object;
-}
-
 constexpr std::array kTlsFields = {
     field<&ServerTls::certificate_file, Kind::kFile>(
         "certificate_file", "The certificate chain in PEM form, the server's own first.",

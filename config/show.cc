@@ -32,6 +32,23 @@ std::string print_scalar(const Node& node, std::string_view reference) {
   return node.quoted ? in_quotes(text) : text;
 }
 
+std::string print_key(std::string_view key) {
+  const bool plain = is_safe_plain(key) && key.find(':') == std::string_view::npos;
+  return plain ? std::string(key) : in_quotes(key);
+}
+
+// On one line.
+std::string print_flow(const Node& node) {
+  if (node.is_scalar()) return print_scalar(node, {});
+  std::string text;
+  for (const Member& member : node.members) {
+    if (!text.empty()) text += ", ";
+    if (node.is_map()) text += print_key(member.key) + ": ";
+    text += print_flow(member.value);
+  }
+  return node.is_map() ? "{" + text + "}" : "[" + text + "]";
+}
+
 bool all_scalars(const Node& list) {
   for (const Member& item : list.members) {
     if (!item.value.is_scalar()) return false;
@@ -73,12 +90,15 @@ class Writer {
     if (defaults == ShowDefaults::kHidden && !required && !shown_as_upstream(path) &&
         !touched(path))
       return;
+    if (node.is_map() && node.whole) return line(lead + " " + print_flow(node), path);
+    if (node.is_list() && !node.members.empty() && node.members.front().value.whole)
+      return items(lead, node, path, depth);
     if (node.is_map()) return block(lead, node, path, depth, defaults);
     if (node.is_list() && !all_scalars(node)) return routes(lead, node, path, depth);
     const auto origin = origins_.find(path);
     const std::string_view reference =
         origin == origins_.end() ? std::string_view{} : origin->second.reference;
-    line(lead + " " + (node.is_list() ? flow(node) : print_scalar(node, reference)), path);
+    line(lead + " " + (node.is_list() ? print_flow(node) : print_scalar(node, reference)), path);
   }
 
   // With built-in providers nobody wrote the upstreams, and still they are what is served.
@@ -109,13 +129,12 @@ class Writer {
     }
   }
 
-  static std::string flow(const Node& list) {
-    std::string text = "[";
-    for (const Member& item : list.members) {
-      if (text.size() > 1) text += ", ";
-      text += print_scalar(item.value, {});
-    }
-    return text + "]";
+  // A list of values that are shown whole, each on its line.
+  void items(const std::string& lead, const Node& list, const std::string& path, int depth) {
+    text_ += lead + "\n";
+    const std::string dash(static_cast<std::size_t>(depth + 1) * 2, ' ');
+    for (std::size_t i = 0; i < list.members.size(); ++i)
+      line(dash + "- " + print_flow(list.members[i].value), fmt::format("{}[{}]", path, i));
   }
 
   void line(const std::string& content, const std::string& path) {

@@ -99,6 +99,32 @@ std::optional<Quantity> take_quantity(std::string_view& text, const std::array<U
   return Quantity{*value, unit->scale};
 }
 
+// Digits, perhaps a point and digits behind it. Fifteen digits are exact in a double.
+std::optional<double> decimal(std::string_view text, std::size_t fraction_digits) {
+  constexpr std::size_t kMaxDigits = 15;
+  std::string_view rest = text;
+  const std::string_view whole = take_digits(rest);
+  if (whole.empty() || (whole.size() > 1 && whole.front() == '0')) return std::nullopt;
+  std::string_view fraction;
+  if (rest.starts_with('.')) {
+    rest.remove_prefix(1);
+    fraction = take_digits(rest);
+    if (fraction.empty() || fraction.size() > fraction_digits) return std::nullopt;
+  }
+  if (!rest.empty() || whole.size() + fraction.size() > kMaxDigits) return std::nullopt;
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+// "1.500" is "1.5", "2.000" is "2".
+std::string without_zeros(std::string text) {
+  text.erase(text.find_last_not_of('0') + 1);
+  if (text.ends_with('.')) text.pop_back();
+  return text;
+}
+
 }  // namespace
 
 std::optional<Duration> parse_duration(std::string_view text) {
@@ -154,23 +180,29 @@ std::optional<Rate> parse_rate(std::string_view text) {
 }
 
 std::optional<double> parse_percent(std::string_view text) {
-  if (!text.ends_with('%')) return std::nullopt;
+  constexpr std::size_t kFractionDigits = 4;
+  if (!text.ends_with('%') || text.starts_with('-')) return std::nullopt;
   text.remove_suffix(1);
-  const auto whole = parse_digits(take_digits(text));
-  if (!whole) return std::nullopt;
-  double value = static_cast<double>(*whole);
-  if (text.starts_with('.')) {
-    text.remove_prefix(1);
-    const std::string_view fraction = take_digits(text);
-    if (fraction.empty()) return std::nullopt;
-    double scale = 0.1;
-    for (const char digit : fraction) {
-      value += (digit - '0') * scale;
-      scale /= 10;
-    }
-  }
-  if (!text.empty() || value > 100) return std::nullopt;
-  return value / 100;
+  const auto value = decimal(text, kFractionDigits);
+  if (!value || *value > 100) return std::nullopt;
+  return *value / 100;
+}
+
+std::string print_percent(double part) {
+  return without_zeros(fmt::format("{:.4f}", part * 100)) + "%";
+}
+
+std::optional<double> parse_decimal(std::string_view text) {
+  constexpr std::size_t kFractionDigits = 6;
+  const bool negative = text.starts_with('-');
+  const auto value = decimal(text.substr(negative ? 1 : 0), kFractionDigits);
+  if (!value || !negative) return value;
+  if (*value == 0) return std::nullopt;  // one way to write it
+  return -*value;
+}
+
+std::string print_decimal(double value) {
+  return without_zeros(fmt::format("{:.6f}", value));
 }
 
 std::optional<std::uint64_t> parse_integer(std::string_view text) {

@@ -29,8 +29,15 @@ struct Rate {
 };
 std::optional<Rate> parse_rate(std::string_view text);
 
-// "20%" is 0.2; 0% to 100%.
+// "20%" is 0.2; 0% to 100%, at most four digits behind the point.
 std::optional<double> parse_percent(std::string_view text);
+// Exact: parse_percent(print_percent(x)) == x for every x that was parsed.
+std::string print_percent(double part);
+
+// A plain decimal number: "2", "1.5", "-0.25"; at most fifteen digits, six behind the point.
+std::optional<double> parse_decimal(std::string_view text);
+// Exact: parse_decimal(print_decimal(x)) == x for every x that was parsed.
+std::string print_decimal(double value);
 
 // Decimal digits without sign or leading zero.
 std::optional<std::uint64_t> parse_integer(std::string_view text);

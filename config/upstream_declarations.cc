@@ -1,4 +1,5 @@
-// The keys of upstreams, profiles, defaults and routes.
+// The keys of upstreams, profiles, defaults and routes; the policies among them are in
+// policy_declarations.cc.
 #include <array>
 
 #include "config/blocks.h"
@@ -10,59 +11,13 @@ using namespace std::string_view_literals;
 using Kind = Type::Kind;
 
 constexpr std::array kProtocols = {"auto"sv, "http1"sv, "http2"sv};
-constexpr std::array kErrorFormats = {"openai"sv, "anthropic"sv, "problem"sv};
-constexpr std::array kDecisionHeaders = {"standard"sv, "full"sv};
 
 }  // namespace
 
 template <>
 inline constexpr std::span<const std::string_view> kWordsOf<Protocol> = kProtocols;
-template <>
-inline constexpr std::span<const std::string_view> kWordsOf<ErrorFormat> = kErrorFormats;
-template <>
-inline constexpr std::span<const std::string_view> kWordsOf<DecisionHeaders> = kDecisionHeaders;
 
 namespace {
-
-template <class T>
-const void* default_of() {
-  static const T object{};
-  return &object;
-}
-
-// ---- policies: the same at every level ----
-
-constexpr std::array kTimeoutFields = {
-    field<&Timeouts::connect>("connect", "Opening the connection to an endpoint.", "2s"),
-    field<&Timeouts::tls>("tls", "The TLS handshake with an endpoint.", "3s"),
-    field<&Timeouts::headers>(
-        "headers",
-        "From the request fully sent to the head of the answer. Language models think "
-        "before they answer: minutes, not seconds.",
-        "10m"),
-    field<&Timeouts::gap>("gap", "Between two bytes of a body, in either direction.", "5m"),
-    field<&Timeouts::total>(
-        "total", "The whole attempt. Never applied to streams: text/event-stream, gRPC, upgrades.",
-        "2m"),
-};
-constexpr std::array kTimeoutGroups = {Group{kTimeoutFields}};
-
-constexpr std::array kPolicyFields = {
-    field<&Policies::timeouts>("timeouts",
-                               "How long each part of one attempt may take. `none` is no timer.",
-                               "{headers: 20s, total: 60s}"),
-    field<&Policies::error_format>("error_format",
-                                   "The shape of errors that the proxy itself answers: what the "
-                                   "official SDKs of a provider read, or "
-                                   "`application/problem+json` with an `error` member.",
-                                   "openai"),
-    field<&Policies::headers>(
-        "headers",
-        "Which response headers tell of the proxy's decisions: `full` adds timings and attempts.",
-        "full"),
-    field<&Policies::max_request_body>("max_request_body", "A larger request is refused with 413.",
-                                       "32MiB"),
-};
 
 // ---- what defaults, profiles and upstreams share ----
 
@@ -232,6 +187,17 @@ void* policies_of_upstream(void* upstream) {
 
 constexpr std::array kRouteGroups = {Group{kRouteFields}, Group{kPolicyFields, policies_of_route}};
 
+// A route that adds rules keeps those of its upstream behind them, and where they are from.
+void inherit_places(Decoder& decoder, const Node& route) {
+  if (route.find("classify") == nullptr) return;
+  const std::string& path = decoder.path();
+  const std::string upstream = path.substr(0, path.rfind(".routes[")) + ".classify";
+  for (const auto& item : decoder.take_items(upstream)) {
+    decoder.put_item(upstream, item.first, item);
+    decoder.put_item(path + ".classify", item.first, item);
+  }
+}
+
 void decode_routes(Decoder& decoder, const Field& self, const Node& node, void* object) {
   auto* upstream = static_cast<Upstream*>(object);
   if (!node.is_list()) {
@@ -246,6 +212,7 @@ void decode_routes(Decoder& decoder, const Field& self, const Node& node, void* 
     const Decoder::Scope scope(decoder, "[" + std::to_string(i) + "]");
     Route route;
     route.policies = upstream->policies;
+    inherit_places(decoder, item);
     route.position = item.place.position();
     decoder.block(self.type.element->block(), item, &route);
     routes.push_back(std::move(route));
@@ -313,8 +280,6 @@ constexpr std::array kUpstreamGroups = {
     Group{kAddressFields}, Group{kUpstreamFields}, Group{kSharedFields},
     Group{kPolicyFields, policies_of_upstream}, Group{kRoutesFields}};
 
-constexpr Block kTimeouts{"timeouts", "The timers of one attempt.", kTimeoutGroups,
-                          default_of<Timeouts>};
 constexpr Block kTls{"tls", "TLS to an upstream.", kTlsGroups, default_of<UpstreamTls>};
 constexpr Block kPool{"pool", "Connections to an endpoint.", kPoolGroups, default_of<PoolLimits>};
 constexpr Block kActive{"health.active", "Probes of our own; `none` is none.", kActiveGroups,
@@ -342,10 +307,6 @@ constexpr Block kUpstream{"upstreams.<name>", "A named service with everything a
 
 }  // namespace
 
-template <>
-const Block& block_of<Timeouts>() {
-  return kTimeouts;
-}
 template <>
 const Block& block_of<UpstreamTls>() {
   return kTls;

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "config/source.h"
+#include "config/units.h"
 
 namespace outrigger::config::test {
 
@@ -32,6 +33,7 @@ inline Json to_json(const Node& node) {
   const bool digits =
       !node.text.empty() && node.text.find_first_not_of("0123456789") == std::string::npos;
   if (!node.quoted && digits && node.text.size() < 19) return std::stoull(node.text);
+  if (!node.quoted && parse_decimal(node.text)) return std::stod(node.text);
   return node.text;
 }
 
@@ -105,6 +107,8 @@ class SchemaCheck {
     if (type == "object") return value.is_object();
     if (type == "array") return value.is_array();
     if (type == "string") return value.is_string();
+    if (type == "number") return value.is_number();
+    if (type == "null") return value.is_null();
     if (type == "integer") return value.is_number_integer();
     return type == "boolean" && value.is_boolean();
   }
