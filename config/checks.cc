@@ -7,7 +7,6 @@
 
 #include "config/address.h"
 #include "config/checker.h"
-#include "config/policy_checks.h"
 
 namespace outrigger::config {
 namespace {
@@ -235,7 +234,7 @@ void check_upstreams(const Config& config, Decoded decoded, const Places& places
     check_tls(upstream, checker);
     check_health(upstream, checker);
     check_routes(upstream, decoded, checker);
-    check_policies(upstream, path_of(upstream), checker);
+    check_policies(upstream, path_of(upstream), decoded, checker);
   }
 }
 

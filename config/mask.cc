@@ -21,6 +21,27 @@ std::size_t indentation(std::string_view line) noexcept {
   return first == std::string_view::npos ? line.size() : first;
 }
 
+// The value of circuit_breaker.key, `[model, credential]`: words that are no secret.
+bool names_breaker_keys(std::string_view value) noexcept {
+  constexpr std::array<std::string_view, 3> kNames = {"model", "credential", "endpoint"};
+  constexpr std::string_view kBetween = " ,[";
+  value.remove_prefix(std::min(value.find_first_not_of(' '), value.size()));
+  const bool list = value.starts_with('[');
+  const std::size_t end = value.find(list ? ']' : '}');
+  if (list && end == std::string_view::npos) return false;
+  value = value.substr(0, end);
+  bool any = false;
+  while (true) {
+    value.remove_prefix(std::min(value.find_first_not_of(kBetween), value.size()));
+    if (value.empty()) return any;
+    const std::string_view word = value.substr(0, value.find_first_of(kBetween));
+    if (std::ranges::find(kNames, word) == kNames.end()) return false;
+    any = true;
+    value.remove_prefix(word.size());
+    if (!list) return value.empty() || value.starts_with(',');
+  }
+}
+
 struct SecretKey {
   std::size_t begin = std::string_view::npos;  // of the key
   std::size_t value = 0;                       // just behind its colon
@@ -35,7 +56,9 @@ SecretKey find_secret_key(std::string_view line) noexcept {
       --end;
     std::size_t begin = end;
     while (begin > 0 && is_key_byte(line[begin - 1])) --begin;
-    if (begin < end && is_secret_key(line.substr(begin, end - begin))) return {begin, colon + 1};
+    const std::string_view key = line.substr(begin, end - begin);
+    if (key == "key" && names_breaker_keys(line.substr(colon + 1))) continue;
+    if (is_secret_key(key)) return {begin, colon + 1};
   }
   return {};
 }

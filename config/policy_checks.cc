@@ -16,6 +16,7 @@ struct Level {
   std::string path;
   bool inherits;
   bool routes_verify;  // a route of this upstream uses its `verify`
+  bool whole;          // nothing is missing because it was wrong
 };
 
 bool said(const Level& level, std::string_view key, const Checker& checker) {
@@ -46,7 +47,7 @@ void check_retry(const Level& level, Checker& checker) {
   if (!retry) return;
   const std::string path = level.path + ".retry";
   refuse_verdicts(retry->on_verdicts, path + ".if", checker);
-  if (retry->on_verdicts.empty()) {
+  if (retry->on_verdicts.empty() && level.whole) {
     checker.warning(Code::kSuspicious, path + ".if", "no verdict is retried",
                     "name some, or write retry: none");
   }
@@ -103,15 +104,17 @@ void check_timeouts(const Level& level, Checker& checker) {
 
 void check_verify(const Level& level, Checker& checker) {
   const Policies& policies = level.policies;
-  if (policies.replay == Replay::kVerify && !policies.verify) {
+  if (policies.replay == Replay::kVerify && !policies.verify && level.whole) {
     checker.error(Code::kConflict, level.path + ".replay", "replay: verify has no verify block",
                   "add verify: {get: ...}, or choose another class");
   }
   if (!policies.verify) return;
   const std::string path = level.path + ".verify";
   if (policies.verify->get.empty()) {
-    checker.error(Code::kMissingKey, path, "verify has no get",
-                  R"(add get: "/path?id={idempotency-key}")");
+    if (level.whole) {
+      checker.error(Code::kMissingKey, path, "verify has no get",
+                    R"(add get: "/path?id={idempotency-key}")");
+    }
   } else if (policies.verify->get.find('{') == std::string::npos) {
     checker.warning(Code::kSuspicious, path + ".get",
                     "verify asks the same for every request: it cannot tell them apart",
@@ -147,7 +150,7 @@ void check_breaker(const Level& level, Checker& checker) {
   if (!level.policies.circuit_breaker) return;
   const CircuitBreaker& breaker = *level.policies.circuit_breaker;
   const std::string path = level.path + ".circuit_breaker";
-  if (!ever_opens(breaker)) {
+  if (!ever_opens(breaker) && level.whole) {
     checker.error(Code::kNeverOpens, path, "nothing opens this circuit breaker",
                   "set failures_in_a_row, failure_rate or slow, or write circuit_breaker: none");
   }
@@ -226,13 +229,16 @@ void check_level(const Level& level, Checker& checker) {
 
 }  // namespace
 
-void check_policies(const Upstream& upstream, const std::string& path, Checker& checker) {
+void check_policies(const Upstream& upstream, const std::string& path, Decoded decoded,
+                    Checker& checker) {
+  const bool whole = decoded == Decoded::kWhole;
   const bool routes_verify = std::ranges::any_of(
       upstream.routes, [](const Route& route) { return route.policies.replay == Replay::kVerify; });
-  check_level({upstream.policies, path, false, routes_verify}, checker);
+  check_level({upstream.policies, path, false, routes_verify, whole}, checker);
   for (std::size_t i = 0; i < upstream.routes.size(); ++i) {
-    check_level({upstream.routes[i].policies, fmt::format("{}.routes[{}]", path, i), true, false},
-                checker);
+    check_level(
+        {upstream.routes[i].policies, fmt::format("{}.routes[{}]", path, i), true, false, whole},
+        checker);
   }
 }
 

@@ -155,7 +155,8 @@ TEST_P(Example, ShownLoadsAgainToTheSameHash) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Example, testing::Values("minimal", "agents", "corporate"),
+INSTANTIATE_TEST_SUITE_P(All, Example,
+                         testing::Values("minimal", "agents", "corporate", "resilience"),
                          [](const auto& info) { return info.param; });
 
 TEST(Schema, RefusesWhatTheLoaderRefusesInShape) {

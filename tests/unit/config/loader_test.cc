@@ -268,6 +268,20 @@ TEST(Masking, CoversEveryFormOfASecret) {
   }
 }
 
+TEST(Masking, LeavesTheKeysOfABreakerAlone) {
+  const auto masked = [](const std::string& line) { return mask_secrets({"f", line}).at(0); };
+  for (const char* line : {"circuit_breaker: {key: [model, credential], ramp: none}", "key: model",
+                           "a: {key: endpoint}", "key: [ endpoint,model ]"}) {
+    EXPECT_EQ(masked(line), line);
+  }
+  for (const char* line : {"key: hunter2", "key: [model, hunter2]", "key: [model", "api_key: model",
+                           "key: modelhunter2", "key: []", "key: 'model hunter2'"}) {
+    EXPECT_EQ(masked(line).find("hunter2"), std::string::npos) << line;
+    EXPECT_TRUE(masked(line).ends_with("***")) << line;
+  }
+  EXPECT_EQ(masked("{key: model, password: hunter2}"), "{key: model, password: ***");
+}
+
 TEST(Suggestions, CountASwapAsOneSlip) {
   EXPECT_EQ(edit_distance("retry", "rerty"), 1u);
   EXPECT_EQ(edit_distance("", "abc"), 3u);

@@ -117,6 +117,42 @@ TEST(Units, PercentsLieBetweenNothingAndAll) {
   }
 }
 
+TEST(Units, PrintedPercentsReadBackExactly) {
+  for (int n = 0; n <= 1'000'000; n += 7) {  // to four digits behind the point
+    const std::string text =
+        std::to_string(n / 10'000) + "." + std::to_string(10'000 + n % 10'000).substr(1) + "%";
+    const auto part = parse_percent(text);
+    ASSERT_TRUE(part) << text;
+    ASSERT_EQ(parse_percent(print_percent(*part)), part) << text;
+  }
+  EXPECT_EQ(print_percent(0.5), "50%");
+  EXPECT_EQ(print_percent(0.125), "12.5%");
+  EXPECT_EQ(print_percent(0), "0%");
+}
+
+TEST(Units, DecimalsAreExact) {
+  EXPECT_EQ(parse_decimal("0"), 0.0);
+  EXPECT_EQ(parse_decimal("2"), 2.0);
+  EXPECT_EQ(parse_decimal("1.5"), 1.5);
+  EXPECT_EQ(parse_decimal("-0.25"), -0.25);
+  for (const char* text : {"", "-", ".5", "1.", "01", "+1", "1e3", "0x1", "inf", "nan", "-0",
+                           "-0.0", "1.2345678", "1234567890123456", "1 ", " 1", "1,5", "--1"}) {
+    EXPECT_EQ(parse_decimal(text), std::nullopt) << text;
+  }
+}
+
+TEST(Units, PrintedDecimalsReadBackExactly) {
+  for (const char* text : {"0", "1", "100", "1.5", "0.000001", "-3.25", "999999999.999999",
+                           "123456789012345", "0.1", "0.3", "2.675", "1.100000"}) {
+    const auto value = parse_decimal(text);
+    ASSERT_TRUE(value) << text;
+    EXPECT_EQ(parse_decimal(print_decimal(*value)), value) << text;
+  }
+  EXPECT_EQ(print_decimal(2), "2");
+  EXPECT_EQ(print_decimal(100), "100");
+  EXPECT_EQ(print_decimal(1.5), "1.5");
+}
+
 TEST(Units, IntegersAreDigitsOnly) {
   EXPECT_EQ(parse_integer("0"), 0u);
   EXPECT_EQ(parse_integer("4170"), 4170u);
