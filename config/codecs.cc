@@ -6,10 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "config/address.h"
 #include "config/expand.h"
-#include "config/json_pointer.h"
-#include "config/mask.h"
 #include "config/suggest.h"
 #include "config/units.h"
 
@@ -17,12 +14,6 @@ namespace outrigger::config {
 namespace {
 
 using Kind = Type::Kind;
-
-bool refuse(Decoder& decoder, Code code, const Node& node, std::string message,
-            std::string hint = {}) {
-  decoder.error(code, node, std::move(message), std::move(hint));
-  return false;
-}
 
 // A number in quotes is a text, unless it came from a variable.
 bool plain_number(Decoder& decoder, const Node& node) {
@@ -47,84 +38,6 @@ bool in_bounds(Decoder& decoder, const Field& field, const Node& node, Value val
                 fmt::format("{} must be at {} {}", decoder.path(), low ? "least" : "most",
                             print(low ? min : max)),
                 hint);
-}
-
-bool refuse_address(Decoder& decoder, Code code, const Node& node, const AddressError& problem) {
-  // A hint may repeat the text, which a variable's value must not.
-  const bool from_variable = !node.written.empty();
-  return refuse(decoder, code, node,
-                mask_user_info(fmt::format("{} {}", node.quote(), problem.message)),
-                from_variable ? std::string() : mask_user_info(problem.hint));
-}
-
-bool valid_method(std::string_view method) {
-  constexpr std::string_view kOther = "!#$%&'*+-.^_`|~";
-  return !method.empty() && std::ranges::all_of(method, [&](char c) {
-    return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           kOther.find(c) != std::string_view::npos;
-  });
-}
-
-bool canonical(Decoder& decoder, Code code, const Node& node,
-               std::expected<std::string, AddressError> parsed, std::string& out) {
-  if (!parsed) return refuse_address(decoder, code, node, parsed.error());
-  out = std::move(*parsed);
-  return true;
-}
-
-bool decode_certificate_file(Decoder& decoder, const Field& field, const Node& node,
-                             std::string& out) {
-  out =
-      node.text;  // also when it is refused: a certificate that cannot be read is not a missing one
-  const auto content = decoder.environment().read_file(node.text);
-  if (!content) {
-    return refuse(decoder, Code::kCertificate, node,
-                  fmt::format("cannot read {}: {}", node.quote(), content.error().detail));
-  }
-  const bool wants_key = field.key == "key_file";
-  const bool has_key = content->find("PRIVATE KEY-----") != std::string::npos;
-  const bool has_certificate = content->find("-----BEGIN CERTIFICATE") != std::string::npos ||
-                               content->find("-----BEGIN TRUSTED CERTIFICATE") != std::string::npos;
-  if (wants_key ? !has_key : !has_certificate) {
-    return refuse(decoder, Code::kCertificate, node,
-                  fmt::format("{} holds no {} in PEM form", node.quote(),
-                              wants_key ? "private key" : "certificate"),
-                  wants_key && has_certificate ? "this is a certificate: were the two swapped?"
-                  : !wants_key && has_key      ? "this is a private key: were the two swapped?"
-                                               : "");
-  }
-  return true;
-}
-
-bool decode_text(Decoder& decoder, const Node& node, std::string& out) {
-  if (node.text.empty())
-    return refuse(decoder, Code::kText, node, fmt::format("{} is empty", decoder.path()));
-  if (!node.quoted && node.written.empty() && (node.text == "true" || node.text == "false")) {
-    return refuse(decoder, Code::kText, node, fmt::format("{} is a boolean", node.quote()),
-                  fmt::format("write \"{}\" for the text", node.text));
-  }
-  const auto control = [](unsigned char c) { return c < 0x20 || c == 0x7f; };
-  if (std::ranges::any_of(node.text, control)) {
-    return refuse(decoder, Code::kText, node,
-                  fmt::format("{} holds control characters", node.quote()));
-  }
-  out = node.text;
-  return true;
-}
-
-// A target in which each `{...}` is the key or a pointer into the request's body.
-bool is_template(std::string_view text) {
-  const auto visible = [](unsigned char c) { return c > 0x20 && c < 0x7f && c != '#'; };
-  if (!text.starts_with('/') || !std::ranges::all_of(text, visible)) return false;
-  while (true) {
-    const std::size_t open = text.find_first_of("{}");
-    if (open == std::string_view::npos) return true;
-    const std::size_t close = text.find('}', open);
-    if (text[open] == '}' || close == std::string_view::npos) return false;
-    const std::string_view name = text.substr(open + 1, close - open - 1);
-    if (name.empty() || (name != "idempotency-key" && !is_json_pointer(name))) return false;
-    text.remove_prefix(close + 1);
-  }
 }
 
 }  // namespace
@@ -254,117 +167,6 @@ bool decode_value(Decoder& decoder, const Field& field, const Type&, const Node&
                   nearly ? fmt::format("write {}, in lower case and without quotes", lower) : "");
   }
   out = *text == "true";
-  return true;
-}
-
-bool decode_value(Decoder& decoder, const Field& field, const Type& type, const Node& node,
-                  std::string& out) {
-  if (is_special(field, node)) {
-    out.clear();
-    return true;
-  }
-  if (!decoder.scalar(field, node)) return false;
-  std::string text;
-  if (!decode_text(decoder, node, text)) return false;
-  switch (type.kind) {
-    case Kind::kHost:
-      return canonical(decoder, Code::kHost, node, parse_host(text), out);
-    case Kind::kAuthority:
-      return canonical(decoder, Code::kHost, node, parse_host_port(text), out);
-    case Kind::kHosts: {
-      const bool below = text.starts_with('.');
-      std::string host;
-      const auto parsed = parse_host(std::string_view(text).substr(below ? 1 : 0));
-      if (!canonical(decoder, Code::kHost, node, parsed, host)) return false;
-      out = (below ? "." : "") + host;
-      return true;
-    }
-    case Kind::kPath:
-      return canonical(decoder, Code::kPath, node, parse_path_prefix(text), out);
-    case Kind::kNetwork:
-      return canonical(decoder, Code::kNetwork, node, parse_network(text), out);
-    case Kind::kFile:
-      return decode_certificate_file(decoder, field, node, out);
-    case Kind::kTarget: {
-      const auto visible = [](unsigned char c) { return c > 0x20 && c < 0x7f && c != '#'; };
-      if (!text.starts_with('/') || !std::ranges::all_of(text, visible)) {
-        return refuse(decoder, Code::kPath, node,
-                      fmt::format("{} is not a path to ask for", node.quote()),
-                      "it starts with a slash and has no spaces and no fragment");
-      }
-      break;
-    }
-    case Kind::kPointer:
-      if (!is_json_pointer(text)) {
-        return refuse(decoder, Code::kPointer, node,
-                      fmt::format("{} is not a JSON pointer", node.quote()),
-                      "each part begins with a slash, for example \"/error/code\"");
-      }
-      break;
-    case Kind::kTemplate:
-      if (!is_template(text)) {
-        return refuse(decoder, Code::kPath, node,
-                      fmt::format("{} is not a path with placeholders", node.quote()),
-                      "it starts with a slash, has no spaces, and fills in {idempotency-key} or "
-                      "{/json/pointer}");
-      }
-      break;
-    case Kind::kFailure: {
-      const std::string_view near = nearest(text, {type.words.begin(), type.words.end()});
-      if (std::ranges::find(type.words, text) == type.words.end()) {
-        return refuse(decoder, Code::kWord, node,
-                      fmt::format("{} is not an error of RFC 9209", node.quote()),
-                      near.empty() ? "for example connection_timeout"
-                                   : fmt::format("did you mean \"{}\"?", near));
-      }
-      break;
-    }
-    case Kind::kMethod: {
-      if (!valid_method(text)) {
-        return refuse(decoder, Code::kMethod, node, fmt::format("{} is not a method", node.quote()),
-                      "methods are written in upper case");
-      }
-      break;
-    }
-    case Kind::kName: {
-      if (!is_usable_name(text)) {
-        return refuse(decoder, Code::kName, node,
-                      fmt::format("{} is not a usable name", node.quote()),
-                      "lower-case letters, digits, -, _ and ., at most 64");
-      }
-      break;
-    }
-    default:
-      break;
-  }
-  out = std::move(text);
-  return true;
-}
-
-bool decode_value(Decoder& decoder, const Field& field, const Type&, const Node& node,
-                  Secret& out) {
-  if (!decoder.scalar(field, node)) return false;
-  auto value = decoder.secret(node);
-  if (!value) return false;
-  out = Secret(std::move(*value));
-  return true;
-}
-
-bool decode_value(Decoder& decoder, const Field& field, const Type&, const Node& node,
-                  Endpoint& out) {
-  if (!decoder.scalar(field, node)) return false;
-  auto parsed = parse_url(node.text);
-  if (!parsed) return refuse_address(decoder, Code::kUrl, node, parsed.error());
-  out = std::move(*parsed);
-  return true;
-}
-
-bool decode_value(Decoder& decoder, const Field& field, const Type&, const Node& node,
-                  ListenAddress& out) {
-  if (!decoder.scalar(field, node)) return false;
-  auto parsed = parse_listen_address(node.text);
-  if (!parsed) return refuse_address(decoder, Code::kListenAddress, node, parsed.error());
-  out = std::move(*parsed);
   return true;
 }
 

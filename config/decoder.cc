@@ -1,6 +1,7 @@
 #include "config/decoder.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 #include <fmt/format.h>
@@ -10,6 +11,42 @@
 
 namespace outrigger::config {
 namespace {
+
+using Kind = Type::Kind;
+
+struct Description {
+  Kind kind;
+  std::string_view text;
+};
+constexpr std::array kDescriptions = {
+    Description{Kind::kDuration, "a duration"},
+    Description{Kind::kSize, "a size"},
+    Description{Kind::kInteger, "a whole number"},
+    Description{Kind::kBoolean, "true or false"},
+    Description{Kind::kText, "a text"},
+    Description{Kind::kSecret, "a secret"},
+    Description{Kind::kUrl, "a URL"},
+    Description{Kind::kListen, "an address and port"},
+    Description{Kind::kHost, "a host name"},
+    Description{Kind::kAuthority, "a host name"},
+    Description{Kind::kHosts, "a host name, or .name for all below it"},
+    Description{Kind::kPath, "a path"},
+    Description{Kind::kNetwork, "a network"},
+    Description{Kind::kMethod, "a method"},
+    Description{Kind::kTarget, "a path"},
+    Description{Kind::kFile, "a file"},
+    Description{Kind::kName, "a name"},
+    Description{Kind::kPercent, "a percentage"},
+    Description{Kind::kDecimal, "a number"},
+    Description{Kind::kStatus, "a status, a class as 5xx or a range as 500-599"},
+    Description{Kind::kPointer, "a JSON pointer"},
+    Description{Kind::kTemplate, "a path with placeholders"},
+    Description{Kind::kFailure, "an RFC 9209 error"},
+    Description{Kind::kBlock, "a block"},
+    Description{Kind::kNamed, "a block of named blocks"},
+    Description{Kind::kHeaderMatches, "a block of header names with a value each"},
+    Description{Kind::kJsonMatches, "a block of JSON pointers with a value or a test each"},
+};
 
 std::vector<std::string_view> keys_of(const Block& block) {
   std::vector<std::string_view> keys;
@@ -196,71 +233,19 @@ void Decoder::put_item(std::string_view path, std::size_t index, const Items::va
 }
 
 std::string describe(const Type& type) {
-  using Kind = Type::Kind;
   const auto base = [&]() -> std::string {
     switch (type.kind) {
-      case Kind::kDuration:
-        return "a duration";
-      case Kind::kSize:
-        return "a size";
-      case Kind::kInteger:
-        return "a whole number";
-      case Kind::kBoolean:
-        return "true or false";
       case Kind::kWord:
         return fmt::format("one of {}", fmt::join(type.words, ", "));
-      case Kind::kText:
-        return "a text";
-      case Kind::kSecret:
-        return "a secret";
-      case Kind::kUrl:
-        return "a URL";
-      case Kind::kListen:
-        return "an address and port";
-      case Kind::kHost:
-        return "a host name";
-      case Kind::kAuthority:
-        return "a host name";
-      case Kind::kHosts:
-        return "a host name, or .name for all below it";
-      case Kind::kPath:
-        return "a path";
-      case Kind::kNetwork:
-        return "a network";
-      case Kind::kMethod:
-        return "a method";
-      case Kind::kTarget:
-        return "a path";
-      case Kind::kFile:
-        return "a file";
-      case Kind::kName:
-        return "a name";
-      case Kind::kPercent:
-        return "a percentage";
-      case Kind::kDecimal:
-        return "a number";
-      case Kind::kStatus:
-        return "a status, a class as 5xx or a range as 500-599";
-      case Kind::kPointer:
-        return "a JSON pointer";
-      case Kind::kTemplate:
-        return "a path with placeholders";
-      case Kind::kFailure:
-        return "an RFC 9209 error";
-      case Kind::kBlock:
-        return "a block";
       case Kind::kList:
         return fmt::format("{} or a list of them", describe(*type.element));
-      case Kind::kNamed:
-        return "a block of named blocks";
       case Kind::kByVerdict:
         return fmt::format("a block of verdicts with {} each", describe(*type.element));
-      case Kind::kHeaderMatches:
-        return "a block of header names with a value each";
-      case Kind::kJsonMatches:
-        return "a block of JSON pointers with a value or a test each";
+      default: {
+        const auto found = std::ranges::find(kDescriptions, type.kind, &Description::kind);
+        return std::string(found == kDescriptions.end() ? "" : found->text);
+      }
     }
-    return {};
   };
   return type.special.empty() ? base() : fmt::format("{} or {}", base(), type.special);
 }

@@ -77,6 +77,13 @@ class Decoder {
   std::string path_;
 };
 
+// An error of the decoder; false, so that a codec can return it.
+inline bool refuse(Decoder& decoder, Code code, const Node& node, std::string message,
+                   std::string hint = {}) {
+  decoder.error(code, node, std::move(message), std::move(hint));
+  return false;
+}
+
 // "a duration", "one of auto, http1, http2": what a field's value must be, for messages.
 std::string describe(const Type& type);
 

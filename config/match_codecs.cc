@@ -13,12 +13,6 @@
 namespace outrigger::config {
 namespace {
 
-bool refuse(Decoder& decoder, Code code, const Node& node, std::string message,
-            std::string hint = {}) {
-  decoder.error(code, node, std::move(message), std::move(hint));
-  return false;
-}
-
 void refuse_key(Decoder& decoder, Code code, const Member& member, std::string_view problem,
                 std::string hint) {
   const Node key = Node::scalar(member.key);
@@ -91,13 +85,15 @@ constexpr std::string_view kJsonHint =
 
 // An explicit null; YAML does not tell it from no value at all.
 bool is_written_null(const Node& node) {
-  if (node.kind != Node::Kind::kNull || node.place.source == nullptr || node.place.column == 0)
-    return false;
-  // Columns count characters: the text may stand behind wider ones, so its bytes are counted on.
-  const std::string_view line = node.place.source->line(node.place.line);
-  std::size_t at = node.place.column - 1;
-  while (at < line.size() && characters(line.substr(0, at)) < node.place.column - 1) ++at;
-  return at < line.size() && line.substr(at).starts_with("null");
+  if (node.kind != Node::Kind::kNull || node.place.source == nullptr) return false;
+  std::string_view rest = node.place.source->line(node.place.line);
+  // Columns count characters: a byte that continues one does not count (RFC 3629).
+  const auto continues = [](char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; };
+  for (std::uint32_t column = 1; column < node.place.column && !rest.empty(); ++column) {
+    rest.remove_prefix(1);
+    while (!rest.empty() && continues(rest.front())) rest.remove_prefix(1);
+  }
+  return rest.starts_with("null");
 }
 
 bool decode_test(Decoder& decoder, const std::string& pointer, const Member& member,

@@ -142,7 +142,9 @@ void check_breaker_verdicts(const CircuitBreaker& breaker, const std::string& pa
     const bool at_failure = checker.has(path + ".failure");
     checker.error(Code::kInconsistent, path + (at_failure ? ".failure" : ".rate_only"),
                   fmt::format("\"{}\" is in failure and in rate_only", to_string(verdict)),
-                  "keep it in one of them");
+                  checker.has(path + ".rate_only")
+                      ? "keep it in one of them"
+                      : "write rate_only: [] beside it: by default it holds throttled");
   }
 }
 

@@ -432,6 +432,17 @@ TEST(Policies, PointOldAndForeignNamesToTheirPlace) {
   }
 }
 
+TEST(Policies, TellAnExplicitNullFromNoValue) {
+  for (const char* pointer :
+       {"/a", "\"/\xc3\xa4\"", "/\xf0\x9f\x98\x80", "/\xe2\x82\xac\xc3\xa4"}) {
+    const std::string key(pointer);
+    const Policies got = policies("classify: [{json: {" + key + ": null}, verdict: ok}]");
+    ASSERT_EQ(got.classify.size(), 1u);
+    EXPECT_EQ(got.classify[0].json.at(0).text, "null") << key;
+    EXPECT_EQ(codes("classify: [{json: {" + key + ": }, verdict: ok}]"), "OUT-139") << key;
+  }
+}
+
 TEST(Policies, TakeVariables) {
   const Loaded loaded =
       load(upstream("retry: \"${N}\", circuit_breaker: {failure_rate: \"${P}\"}, "
