@@ -78,8 +78,9 @@ Task<Result<Slice>> H1BodyReader::read(CancelScope& scope) {
     if (!bytes) co_return bytes;
     if (bytes->empty() && !stream_.ended()) {
       const TimePoint before = stream_.event_loop().now();
-      CO_TRY(co_await stream_.wait_readable(scope,
-                                            pace_ ? std::optional(pace_->window) : std::nullopt));
+      std::optional<Duration> patience;
+      if (pace_) patience = pace_->window;
+      CO_TRY(co_await stream_.wait_readable(scope, patience));
       waited += stream_.event_loop().now() - before;
       continue;
     }
