@@ -25,6 +25,8 @@ class ClientConnection {
   Task<Status> run(CancelScope& scope);
   // What runs finishes, nothing new begins; an idle connection ends at once.
   void drain();
+  // What lies below the protocol, for a handler that breaks it on purpose (the mock upstream).
+  [[nodiscard]] Stream& stream() noexcept { return stream_; }
 
  private:
   enum class Protocol { kNone, kHttp1, kHttp2 };

@@ -12,6 +12,7 @@ ALLOWED = {
     "proxy/http": ("proxy/base", "proxy/runtime", "proxy/net"),
     "config": ("proxy/base",),
     "proxy/upstream": ("proxy/base", "proxy/runtime", "proxy/net", "proxy/http", "config"),
+    "proxy/mock": ("proxy/base", "proxy/runtime", "proxy/net", "proxy/http", "config"),
     "proxy/store": ("proxy/base", "proxy/runtime"),
     "filters": (
         "proxy/base",
@@ -25,7 +26,7 @@ ALLOWED = {
 BELOW_ADMIN = (*ALLOWED["filters"], "filters")
 ALLOWED["proxy/admin"] = BELOW_ADMIN
 ALLOWED["proxy"] = (*BELOW_ADMIN, "proxy/admin")
-ALLOWED["proxy/cli"] = (*BELOW_ADMIN, "proxy/admin", "proxy")
+ALLOWED["proxy/cli"] = (*BELOW_ADMIN, "proxy/admin", "proxy/mock", "proxy")
 
 # main hands over to the command line and includes nothing else of it.
 EXCEPTIONS = {("proxy/main.cc", "proxy/cli")}

@@ -1,0 +1,22 @@
+#include "proxy/mock/staged_body.h"
+
+#include <utility>
+
+namespace outrigger::mock {
+
+Task<Result<Slice>> StagedBody::read(CancelScope& scope) {
+  if (next_ < pieces_.size()) {
+    Piece& piece = pieces_[next_++];
+    if (piece.before > Duration{0}) CO_TRY(co_await SleepFor(loop_, scope, piece.before));
+    co_return Slice::copy(std::exchange(piece.bytes, {}));
+  }
+  if (end_ == End::kProper) co_return Slice{};
+  if (end_ == End::kStall) {
+    Signal never;
+    CO_TRY(co_await never.wait(scope));
+  }
+  if (end_ == End::kAbort) abort_();
+  co_return fail(Errc::kClosed, Origin::kProxy, "mock_fault", "the fault ends the answer here");
+}
+
+}  // namespace outrigger::mock
