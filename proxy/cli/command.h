@@ -21,6 +21,7 @@ void add_init(CLI::App& app, Action& chosen);
 void add_check(CLI::App& app, Action& chosen);
 void add_config(CLI::App& app, Action& chosen);
 void add_env(CLI::App& app, Action& chosen);
+void add_mock(CLI::App& app, Action& chosen);
 void add_explain(CLI::App& app, Action& chosen);
 void add_completion(CLI::App& app, Action& chosen);
 void add_version(CLI::App& app, Action& chosen);
@@ -28,6 +29,7 @@ void add_version(CLI::App& app, Action& chosen);
 // Headings of `outrigger --help`, in the order of their first command.
 inline constexpr const char* kServing = "Serve";
 inline constexpr const char* kConfiguring = "Configure";
+inline constexpr const char* kTrying = "Try out";
 inline constexpr const char* kLearning = "Look up";
 
 // Declares a command: `perform(options)` is its work. Options are shared by the parser and the

@@ -65,14 +65,12 @@ Task<std::string> MockServer::Conversation::answer(const http::RequestHead& head
   Result<std::string> text = std::string();
   if (!fault->early) text = co_await read_all(body, scope);
   if (!text && text.error().code != Errc::kTooLarge) co_return "request_cut";
-  Hit* hit = server_.ledger_.find(number);
   if (!text) {
     (void)co_await sink.send(text_response(413, "text/plain", "The mock takes 16 MiB.\n"), scope);
-    if (hit != nullptr) hit->status = 413;
     co_return "too_large";
   }
   const Reaction reaction = server_.provider_.react(*fault, head, *text, server_.moment());
-  if (hit != nullptr) {
+  if (Hit* hit = server_.ledger_.find(number)) {
     hit->body_bytes = text->size();
     if (!text->empty()) hit->body_hash = fmt::format("{:016x}", fnv1a(*text));
     hit->dialect = reaction.dialect;

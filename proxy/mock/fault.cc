@@ -300,7 +300,7 @@ std::string to_string(const FaultError& error) {
 
 Fault spared(const Fault& fault) {
   Fault left;
-  left.text = fault.text;
+  left.text = "(spared) " + fault.text;
   left.delay = fault.delay;
   left.first_event_delay = fault.first_event_delay;
   left.gap = fault.gap;
