@@ -33,6 +33,7 @@ TEST_F(Cli, HelpReadsAsItsGoldenFiles) {
       {"config_show.txt", {"config", "show", "--help"}},
       {"config_schema.txt", {"config", "schema", "-h"}},
       {"config_reference.txt", {"config", "reference", "-h"}},
+      {"mock.txt", {"mock", "--help"}},
       {"explain.txt", {"explain", "--help"}},
       {"completion.txt", {"completion", "--help"}},
       {"version.txt", {"version", "--help"}},
