@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <string>
 #include <utility>
 
 #include <fmt/format.h>
@@ -103,6 +104,9 @@ Task<std::string> MockServer::Conversation::send(Plan plan, RequestNumber number
   http::Response response;
   response.head.status = plan.status;
   for (const auto& [name, value] : plan.headers) response.head.headers.add(name, value);
+  // HTTP/2 promises a length only where the field is.
+  if (plan.length && plan.status != 204 && plan.status != 304)
+    response.head.headers.add("content-length", std::to_string(*plan.length));
   const End end = plan.end;
   if (plan.pieces.empty() && end == End::kProper) {
     response.body = http::Body();
