@@ -121,10 +121,11 @@ Task<Result<http::Response>> Endpoint::exchange(http::Request& request, CancelSc
       }
     }
     listener.on_connection(course.reused);
-    Result<http::Response> outcome = co_await (
+    Task<Result<http::Response>> call =
         course.shared != nullptr ? course.shared->exchange(request, scope, &listener)
                                  : H1Connection::exchange(H1Lease(*this, std::move(course.pooled)),
-                                                          request, scope, listener));
+                                                          request, scope, listener);
+    Result<http::Response> outcome = co_await std::move(call);
     if (!outcome && !scope.cancelled() && try_again(course, outcome.error(), request)) continue;
     if (purpose == Purpose::kRequest) settle(outcome, listener);
     co_return outcome;
