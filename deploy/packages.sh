@@ -5,7 +5,7 @@
 packages_run=(
   clang-19 lld-19 cmake ninja-build pkg-config ca-certificates
   libevent-dev libnghttp2-dev libssl-dev libc-ares-dev libyaml-cpp-dev nlohmann-json3-dev
-  libcli11-dev libfmt-dev
+  libcli11-dev libfmt-dev libsimdjson-dev zlib1g-dev libbrotli-dev libzstd-dev
 )
 
 # To run the tests, on top of packages_run.
