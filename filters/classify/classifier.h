@@ -37,7 +37,12 @@ struct Judgement {
   std::string error;             // the provider's error code or type, as it stands in the answer
   std::string message;           // the provider's message, cut to 200 bytes
   std::optional<Duration> hint;  // when to come back, by the rule or the server; unclamped
+  std::string_view hint_from;    // where that stands, a literal: "retry-after", "the rule", ...
   config::Scope scope = config::Scope::kDefault;
+  // The server's word that the call should, or should not, be repeated (x-should-retry,
+  // stripe-should-retry, a gRPC push-back). It makes a client_error transient; all else is for the
+  // retry filter.
+  std::optional<bool> upstream_says_retry;
 };
 
 class Classifier {
@@ -48,11 +53,13 @@ class Classifier {
   // `wall_seconds`: seconds since 1970 UTC, for hints that are dates.
   [[nodiscard]] Judgement judge(const Evidence& evidence, double wall_seconds) const;
 
-  // Whether a body must be read for the verdict of such an answer; false lets it pass untouched.
+  // Whether an answer with this head must be read and judged before it passes: every error, and a
+  // success that a rule may call none. False: it is ok, and passes untouched.
   [[nodiscard]] bool wants_body(int status, const http::Headers& headers) const;
 
  private:
   const config::Policies& policies_;
+  bool doubts_success_ = false;  // some rule names a status below 400
 };
 
 }  // namespace outrigger::filters
