@@ -59,7 +59,7 @@ struct HeaderMatch {
 // `{/id: "*"}` (there, whatever it is).
 struct JsonMatch {
   enum class Test : std::uint8_t { kEquals, kAtLeast, kAtMost, kContains, kPresent };
-  std::string pointer;  // RFC 6901
+  std::string pointer;  // RFC 6901; a part "*" is every element of a list
   Test test = Test::kEquals;
   // Of kEquals (a number, true, false and null as written) and kContains (any case).
   std::string text = {};
@@ -70,10 +70,12 @@ struct JsonMatch {
 // What a verdict says something of: the breaker and the cooldown that it moves.
 enum class Scope : std::uint8_t { kDefault, kModel, kCredential, kEndpoint };
 
-// When a quota comes back, where the provider does not say it.
+// When a quota comes back, unless the provider names a later time.
 enum class Until : std::uint8_t { kNone, kNextDayUtc, kNextDayPacific, kNextMonthUtc };
 
-// All that is written must hold; within one list any value does.
+// All that is written must hold; within one list any value does. A rule that names neither a status
+// nor a failure is for errors: statuses from 400 and error events. The code in an error event is
+// its status.
 struct ClassifyRule {
   std::vector<StatusRange> status;
   std::vector<std::string> error;    // one of the error fields is one of these, without case

@@ -130,7 +130,8 @@ constexpr std::array kRuleFields = {
     field<&ClassifyRule::json>("json",
                                "At each of these JSON pointers into the answer is the value; "
                                "`\"*\"` is any. A test in its "
-                               "place: `at_least`, `at_most`, `contains`.",
+                               "place: `at_least`, `at_most`, `contains`. A part `*` of a pointer "
+                               "is every element of a list: one must fit.",
                                "{/policyName: DAILY, /total: {at_least: 1}}"),
     of_type(field<&ClassifyRule::failure>(
                 "failure",
@@ -143,9 +144,9 @@ constexpr std::array kRuleFields = {
         "true"),
     field<&ClassifyRule::verdict>("verdict", "What such an attempt is. Required.", "transient"),
     field<&ClassifyRule::wait>("wait", "At least so long before the next try.", "60s"),
-    field<&ClassifyRule::until>("until",
-                                "When the quota comes back, where the provider does not say it.",
-                                "next_month_utc"),
+    field<&ClassifyRule::until>(
+        "until", "When the quota comes back, unless the provider names a later time.",
+        "next_month_utc"),
     field<&ClassifyRule::scope>("scope", "What the verdict holds for: the breaker that it moves.",
                                 "model"),
 };
@@ -220,8 +221,11 @@ constexpr Block kTimeouts{"timeouts", "The timers of one attempt.", kTimeoutGrou
 constexpr Block kRule{
     "classify[]",
     "What an attempt with these marks is. All conditions that are written must hold; in one list, "
-    "one value is enough. The first rule that holds decides; what no rule names is judged by its "
-    "status, or by its failure.",
+    "one value is enough. A rule that names neither a status nor a failure is for statuses from "
+    "400 "
+    "and for error events, whose code counts as their status. The first rule that holds decides; "
+    "what no rule names is judged by its status, or by its failure. `outrigger classify` tries "
+    "them.",
     kRuleGroups, default_of<ClassifyRule>};
 constexpr Block kVerify{"verify",
                         "How to find out whether a write happened whose answer was lost; for "

@@ -45,6 +45,12 @@ bool covers_json(const JsonMatch& wide, const JsonMatch& narrow) {
   return wide.test == JsonMatch::Test::kPresent || wide == narrow;
 }
 
+// What a rule that names neither a status nor a failure is asked of (ClassifyRule).
+bool is_for_errors(const ClassifyRule& rule) {
+  if (rule.status.empty()) return rule.failure.empty();
+  return std::ranges::all_of(rule.status, [](StatusRange range) { return range.first >= 400; });
+}
+
 }  // namespace
 
 bool has_condition(const ClassifyRule& rule) noexcept {
@@ -55,6 +61,7 @@ bool has_condition(const ClassifyRule& rule) noexcept {
 
 bool covers(const ClassifyRule& wide, const ClassifyRule& narrow) {
   if (wide.in_stream && wide.in_stream != narrow.in_stream) return false;
+  if (wide.status.empty() && wide.failure.empty() && !is_for_errors(narrow)) return false;
   return covers_list(wide.status, narrow.status,
                      [](const StatusRange& a, const StatusRange& b) {
                        return a.first <= b.first && b.last <= a.last;
