@@ -23,6 +23,7 @@ constexpr const char* kFooter =
     "  outrigger init                     write outrigger.yaml to start from\n"
     "  outrigger check outrigger.yaml     find mistakes in it before it is used\n"
     "  outrigger mock --fault status=503  an upstream that fails, to try policies on\n"
+    "  outrigger classify -p openai f.txt say what an answer of a provider is taken for\n"
     "  outrigger explain OUT-110          say what a message means\n\n"
     "Environment:\n"
     "  OUTRIGGER_CONFIG                   the configuration file, where a command names none\n"
@@ -53,6 +54,7 @@ void declare(CLI::App& app, Action& chosen) {
   add_check(app, chosen);
   add_config(app, chosen);
   add_mock(app, chosen);
+  add_classify(app, chosen);
   add_explain(app, chosen);
   add_completion(app, chosen);
   add_version(app, chosen);

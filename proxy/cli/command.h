@@ -22,6 +22,7 @@ void add_check(CLI::App& app, Action& chosen);
 void add_config(CLI::App& app, Action& chosen);
 void add_env(CLI::App& app, Action& chosen);
 void add_mock(CLI::App& app, Action& chosen);
+void add_classify(CLI::App& app, Action& chosen);
 void add_explain(CLI::App& app, Action& chosen);
 void add_completion(CLI::App& app, Action& chosen);
 void add_version(CLI::App& app, Action& chosen);

@@ -36,7 +36,7 @@ void collect(const CLI::App& app, const std::string& path, std::vector<Completio
   }
   for (const CLI::Option* option : options(app)) {
     if (option->get_positional()) {
-      point.files = point.files || option->get_name(true) == "FILE";
+      point.files = point.files || option->get_name(true).ends_with("FILE");
       for (Candidate& value : values_of(option->get_name(true))) {
         point.values.push_back(std::move(value));
       }

@@ -4,6 +4,8 @@
 #include <utility>
 #include <vector>
 
+#include <nlohmann/json.hpp>
+
 namespace outrigger::test {
 namespace {
 
@@ -29,6 +31,83 @@ TEST_F(Cli, ExplainTakesACodeAsItIsPasted) {
   EXPECT_EQ(outrigger({"explain", "110"}).out, finding);
   const std::string answer = outrigger({"explain", "connection_refused"}).out;
   EXPECT_EQ(outrigger({"explain", "urn:outrigger:error:connection_refused"}).out, answer);
+}
+
+TEST_F(Cli, ClassifySaysWhatAnAnswerIsTakenForAndWhy) {
+  write("answer.txt",
+        "HTTP/2 429 \r\ncontent-type: application/json\r\nretry-after: 7\r\n\r\n"
+        "{\"error\":{\"code\":\"rate_limit_exceeded\",\"message\":\"Slow down.\"}}\n");
+  const Output text = outrigger({"classify", "--profile", "openai", "answer.txt"});
+  EXPECT_EQ(text.code, 0) << text.err;
+  EXPECT_EQ(text.out,
+            "verdict  throttled\n"
+            "rule     built in: 429: too many requests\n"
+            "answer   status 429\n"
+            "error    rate_limit_exceeded\n"
+            "message  Slow down.\n"
+            "wait     7s (retry-after)\n"
+            "repeat   yes: replay is safe\n");
+  const auto json = nlohmann::json::parse(
+      outrigger({"classify", "-p", "openai", "-o", "json", "answer.txt"}).out, nullptr, false);
+  ASSERT_TRUE(json.is_object());
+  EXPECT_EQ(json.at("verdict"), "throttled");
+  EXPECT_EQ(json.at("wait_ms"), 7000);
+  EXPECT_EQ(json.at("repeat").at(0).at("again"), true);
+}
+
+TEST_F(Cli, ClassifyNamesTheRuleByItsPlace) {
+  write("outrigger.yaml",
+        "version: 1\nupstreams:\n  erp:\n    use: saas\n    url: https://erp.example.com\n"
+        "    classify:\n      - {status: [409], error: [LOCKED], verdict: overloaded}\n"
+        "    routes: [{name: pay, match: {path: /pay}, classify: [{status: [409], verdict: "
+        "timeout}]}]\n");
+  const std::string body = "echo '{\"error\":\"LOCKED\"}' | $O classify -s 409 ";
+  EXPECT_NE(shell(body).out.find("rule     1 of 2, outrigger.yaml:7:"), std::string::npos)
+      << shell(body).out << shell(body).err;
+  EXPECT_NE(shell(body + "-u erp --route pay").out.find("verdict  timeout\n"), std::string::npos);
+  const std::string preset = shell(
+                                 "printf 'HTTP/1.1 403\\nx-ratelimit-remaining: 0\\n\\n' | "
+                                 "$O classify -u erp -")
+                                 .out;
+  EXPECT_NE(preset.find("2 of 2, <profile saas>:"), std::string::npos) << preset;
+  EXPECT_NE(preset.find("repeat   POST, PATCH: yes: replay is unsent, and"), std::string::npos)
+      << preset;
+}
+
+TEST_F(Cli, ClassifyReadsAnEventOfAStream) {
+  const Output output = shell(
+      "printf 'event: error\\ndata: "
+      "{\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\"}}\\n' |"
+      " $O classify --in-stream -p anthropic");
+  EXPECT_NE(output.out.find("verdict  overloaded\n"), std::string::npos) << output.err;
+  EXPECT_NE(output.out.find("answer   an error event in a stream\n"), std::string::npos);
+}
+
+TEST_F(Cli, ClassifySaysWhatItNeeds) {
+  struct Row {
+    std::string script, says;
+  };
+  const std::vector<Row> rows = {
+      {"echo '{}' | $O classify -p openai", "add --status 429"},
+      {"echo hello | $O classify -p openai", "this is no answer"},
+      {"$O classify -p openai < /dev/null", "the answer is empty"},
+      {"$O classify -p opnai", "there is no profile \"opnai\"; did you mean \"openai\"?"},
+      {"$O classify -u opnai", "there is no upstream \"opnai\"; did you mean \"openai\"?"},
+      {"$O classify -u openai --route x", "there is no route \"x\""},
+      {"$O classify x.txt", "whose answer is it? Add --upstream or --profile"},
+      {"$O classify -p openai -u openai", "excludes"},
+      {"$O classify -p openai -s 42", "--status"},
+      {"$O classify -p openai -o xml", "--output"},
+  };
+  for (const Row& row : rows) {
+    const Output output = shell(row.script);
+    EXPECT_EQ(output.code, 2) << row.script;
+    EXPECT_EQ(output.out, "") << row.script;
+    EXPECT_NE(output.err.find(row.says), std::string::npos) << row.script << ": " << output.err;
+  }
+  EXPECT_EQ(outrigger({"classify", "-p", "openai", "missing.txt"}).code, 1);
+  write("bad.yaml", kMisspelt);
+  EXPECT_EQ(outrigger({"classify", "-c", "bad.yaml"}).code, 3);
 }
 
 TEST_F(Cli, EnvPointsSdksAtTheProxy) {
@@ -90,6 +169,7 @@ TEST_F(Cli, BashCompletesCommandsOptionsCodesAndFiles) {
   EXPECT_EQ(completed("config s", 2), "show schema\n");
   EXPECT_EQ(completed("config show --or", 3), "--origins\n");
   EXPECT_EQ(completed("check mi", 2), "mine.yaml\n");
+  EXPECT_EQ(completed("classify mi", 2), "mine.yaml\n");
   EXPECT_EQ(completed("explain OUT-11", 2).rfind("OUT-110 ", 0), 0u);
   EXPECT_EQ(completed("completion ''", 2).rfind("bash zsh fish", 0), 0u);
 }

@@ -34,6 +34,7 @@ TEST_F(Cli, HelpReadsAsItsGoldenFiles) {
       {"config_schema.txt", {"config", "schema", "-h"}},
       {"config_reference.txt", {"config", "reference", "-h"}},
       {"mock.txt", {"mock", "--help"}},
+      {"classify.txt", {"classify", "--help"}},
       {"explain.txt", {"explain", "--help"}},
       {"completion.txt", {"completion", "--help"}},
       {"version.txt", {"version", "--help"}},
