@@ -162,10 +162,9 @@ TEST(BuiltIn, ServesEveryProviderThatHasAnAddress) {
   EXPECT_TRUE(loaded.diagnostics.empty());
   std::string names;
   for (const Upstream& upstream : loaded.config->upstreams) names += upstream.name + " ";
-  EXPECT_EQ(
-      names,
-      "anthropic cohere deepseek fireworks gemini groq mistral ollama openai openrouter perplexity "
-      "together xai ");
+  EXPECT_EQ(names,
+            "anthropic cohere deepseek fireworks gemini github groq hubspot mistral ollama openai "
+            "openrouter perplexity slack stripe together xai ");
   EXPECT_EQ(loaded.config->source, "<built-in>");
 }
 
