@@ -42,6 +42,11 @@ PURE = {
     "proxy/http/hop_by_hop",
     "proxy/http/headers",
     "proxy/http/sse_parser",
+    "proxy/http/dialect",
+    "proxy/http/dialect_error",
+    "proxy/http/dialect_facts",
+    "proxy/http/dialect_stream",
+    "proxy/http/event_stream_frames",
 }
 # Plain data of messages, which the cores fill in.
 MESSAGE_TYPES = {"proxy/http/message", "proxy/http/status"}
