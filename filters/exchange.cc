@@ -24,7 +24,7 @@ void Exchange::conclude(std::size_t index, Verdict verdict) {
 bool is_stream(const http::Response& response) noexcept {
   const std::string_view type = response.head.headers.get(http::HeaderId::kContentType);
   return response.tunnel != nullptr || type.starts_with("text/event-stream") ||
-         type.starts_with("application/grpc") ||
+         type.starts_with("application/x-ndjson") || type.starts_with("application/grpc") ||
          type.starts_with("application/vnd.amazon.eventstream");
 }
 

@@ -66,6 +66,18 @@ class AttemptProgress {
   ~AttemptProgress() = default;
 };
 
+// Times a streamed answer by its events. Lives in the answer's body.
+class EventTimer {
+ public:
+  // From now on events are told: the limits of first_event and progress hold.
+  virtual void watch() = 0;
+  // An event that says something. A plain note: must not resume or destroy anything.
+  virtual void on_event() = 0;
+
+ protected:
+  ~EventTimer() = default;
+};
+
 struct Exchange;
 
 // Told once, after the answer was delivered or given up; see Exchange::when_delivered.
@@ -109,7 +121,8 @@ struct Exchange {
   upstream::Routed routed;  // upstream, route and the rewritten target
   AttemptProgress* progress = nullptr;  // of the attempt under way
   AttemptRecorder recorder{*this};
-  std::uint64_t request_bytes = 0;  // of the body, read so far
+  EventTimer* event_timer = nullptr;  // of the last attempt's answer, while its body lives
+  std::uint64_t request_bytes = 0;    // of the body, read so far
 
   std::string_view id() const noexcept { return {id_text, sizeof id_text}; }
   char id_text[26];  // ULID

@@ -1,6 +1,10 @@
-// attempt_timers: bounds each stage of one attempt (connect, TLS, response head, silence in the
-// body) and its total time. A stream has no total: it lives for as long as it makes progress.
+// attempt_timers: bounds each stage of one attempt (connect, TLS, response head, first event of a
+// stream, silence in the body, too few events) and its total time. A stream has no total: it lives
+// for as long as it makes progress.
 #pragma once
+
+#include <cstdint>
+#include <optional>
 
 #include "config/config.h"
 #include "filters/filter.h"
@@ -17,5 +21,11 @@ class AttemptTimers final : public Filter {
  private:
   const config::Timeouts& timeouts_;
 };
+
+// How long a stream may take from the request's last byte to its first event: long prompts get
+// more. Absent: as long as it likes.
+[[nodiscard]] std::optional<Duration> first_event_limit(const config::Timeouts& timeouts,
+                                                        std::uint64_t request_bytes,
+                                                        double patience) noexcept;
 
 }  // namespace outrigger::filters

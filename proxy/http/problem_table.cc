@@ -76,6 +76,10 @@ constexpr ProblemKind kKinds[] = {
     {"draining", 503, "connection_limit_reached", "The proxy is shutting down",
      "The proxy was told to stop while this request waited.",
      "Send the request again; another instance should take it."},
+    {"first_event_timeout", 504, "http_response_timeout", "The stream did not begin in time",
+     "The upstream answered, but its stream said nothing within timeouts.first_event.",
+     "Try again; timeouts.first_event and first_event_per_mib set the limit, and long prompts need "
+     "more."},
     {"forward_disabled", 403, "http_request_denied", "Forwarding to other hosts is disabled",
      "The client used the proxy as a forward proxy for a host that is no upstream of the "
      "configuration, and server.forward is disabled.",
@@ -133,6 +137,14 @@ constexpr ProblemKind kKinds[] = {
     {"request_head_timeout", 408, "http_request_error", "The request head came too slowly",
      "The header section of the request was not complete in server.limits.head_time.",
      "Look for a stalled client or network."},
+    {"stream_stalled", 504, "connection_read_timeout", "The upstream's stream came too slowly",
+     "The stream brought fewer events than timeouts.progress asks for.",
+     "Try again; timeouts.progress sets the least number of events in a time."},
+    {"stream_truncated", 502, "http_response_incomplete",
+     "The upstream's stream ended before it was complete",
+     "The stream ended cleanly but without the event that ends a whole answer of its dialect, so "
+     "what was received is only a part.",
+     "Try again. If the upstream never sends such an event, set the right dialect, or `sse`."},
     {"tls_alert_received", 502, "tls_alert_received", "The upstream ended the TLS handshake",
      "The upstream refused the TLS handshake with an alert.",
      "Check whether the upstream wants a client certificate or another TLS version."},

@@ -1,0 +1,90 @@
+#include "filters/classify/answer_check.h"
+
+#include <optional>
+#include <string>
+
+#include "filters/classify/answer_kind.h"
+#include "filters/classify/error_body.h"
+#include "proxy/base/json_checker.h"
+
+namespace outrigger::filters {
+namespace {
+
+constexpr std::string_view kSpace = " \t\r\n";
+
+// Checks a JSON document that comes in pieces.
+class Document {
+ public:
+  void take(std::string_view piece) noexcept {
+    if (!begun_) {
+      piece.remove_prefix(std::min(piece.find_first_not_of(kSpace), piece.size()));
+      begun_ = !piece.empty();
+    }
+    piece.remove_prefix(checker_.feed(piece));
+    if (checker_.state() == JsonChecker::State::kDone) {
+      excess_ |= piece.find_first_not_of(kSpace) != std::string_view::npos;
+    }
+  }
+  [[nodiscard]] std::string_view defect() const noexcept {
+    if (!begun_) return "empty_body";
+    if (checker_.state() == JsonChecker::State::kInvalid || excess_) return "invalid_json";
+    return checker_.finish() ? "" : "truncated";
+  }
+
+ private:
+  JsonChecker checker_;
+  bool begun_ = false;
+  bool excess_ = false;
+};
+
+// What came out of the coding, when that is all of it. A coding that breaks off is an answer that
+// does, whatever it holds.
+std::string_view coded_defect(const http::Headers& headers, std::string_view body) {
+  if (body.size() > kErrorBodyBytes) return {};
+  const auto decoded =
+      decode_bounded(headers.get(http::HeaderId::kContentEncoding), body, kErrorBodyBytes);
+  if (!decoded) return {};
+  if (!decoded->complete) return decoded->text.size() < kErrorBodyBytes ? "truncated" : "";
+  Document document;
+  document.take(decoded->text);
+  return document.defect();
+}
+
+bool is_checked(const http::Headers& headers) noexcept {
+  return is_json_type(headers.get(http::HeaderId::kContentType));
+}
+
+}  // namespace
+
+std::string_view find_defect(const http::Headers& headers, const SliceQueue& body) {
+  if (!is_checked(headers)) return {};
+  if (body.empty()) return "empty_body";
+  if (!is_identity(headers)) {
+    if (body.bytes() > kErrorBodyBytes) return {};
+    std::string room;
+    return coded_defect(headers, joined(body, room));
+  }
+  Document document;
+  for (const Slice& piece : body) document.take(piece.view());
+  return document.defect();
+}
+
+std::string_view find_defect(const http::Headers& headers, std::string_view body) {
+  if (!is_checked(headers)) return {};
+  if (body.empty()) return "empty_body";
+  if (!is_identity(headers)) return coded_defect(headers, body);
+  Document document;
+  document.take(body);
+  return document.defect();
+}
+
+std::string_view joined(const SliceQueue& pieces, std::string& room) {
+  if (pieces.empty()) return {};
+  if (pieces.size() == 1) return pieces.begin()->view();
+  room.clear();
+  room.reserve(pieces.bytes());
+  for (const Slice& piece : pieces) room += piece.view();
+  return room;
+}
+
+}  // namespace outrigger::filters

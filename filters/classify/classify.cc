@@ -1,0 +1,188 @@
+#include "filters/classify/classify.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "filters/classify/answer_check.h"
+#include "filters/classify/error_body.h"
+#include "filters/classify/stream_body.h"
+#include "filters/classify/watched_body.h"
+
+namespace outrigger::filters {
+namespace {
+
+// Endpoints that the cluster could not reach before the last one.
+void conclude_unreached(Exchange& exchange, std::size_t first) {
+  for (std::size_t i = first; i + 1 < exchange.attempts.size(); ++i) {
+    exchange.attempts[i].judged = true;
+    exchange.conclude(i, Verdict::kRefusedUnsent);
+  }
+}
+
+// Judges an answer as it stands, with so much of its body as is there.
+Verdict judge_answer(AttemptJudge& judge, const http::ResponseHead& head, std::string_view body,
+                     WatchedBody::Held held, std::string_view defect = {}) {
+  Evidence evidence;
+  evidence.status = head.status;
+  evidence.headers = &head.headers;
+  evidence.defect = defect;
+  std::optional<DecodedBody> decoded;
+  evidence.body = body.substr(0, kErrorBodyBytes);
+  evidence.body_complete = held == WatchedBody::Held::kAll && evidence.body.size() == body.size();
+  if (!is_identity(head.headers)) {
+    decoded = decode_bounded(head.headers.get(http::HeaderId::kContentEncoding), evidence.body,
+                             kErrorBodyBytes);
+    evidence.body = decoded ? std::string_view(decoded->text) : std::string_view{};
+    evidence.body_complete = decoded && decoded->complete && evidence.body_complete;
+  }
+  return judge.judge(evidence);
+}
+
+std::unique_ptr<WatchedBody> watch(const AttemptJudge& judge, http::Response& response,
+                                   WatchedBody::Ends ends = WatchedBody::Ends::kPlain) {
+  return std::make_unique<WatchedBody>(judge, response.head.status, std::move(response.body), ends);
+}
+
+void put_back(http::Response& response, std::unique_ptr<WatchedBody> body,
+              std::optional<std::uint64_t> length) {
+  response.body = http::Body(std::move(body), length);
+}
+
+// What can be told now, and the rest at the end.
+void judge_plain(AttemptJudge& judge, http::Response& response, WatchedBody::Ends ends) {
+  judge.pass();
+  if (response.body.whole() != nullptr) return judge.conclude();
+  const auto length = response.body.length();
+  put_back(response, watch(judge, response, ends), length);
+}
+
+Error broke_off() {
+  return {Errc::kClosed, Origin::kUpstream, Phase::kAnswered, "http_response_incomplete",
+          "the JSON of the answer lacks its end"};
+}
+
+// An answer that is all there. What lacks its end must not end cleanly; any other defect passes as
+// it came, with its verdict.
+Result<http::Response> conclude_whole(AttemptJudge& judge, http::Response response,
+                                      std::string_view defect) {
+  if (defect == "truncated") {
+    const Error error = broke_off();
+    judge.judge_failure(error, response.head.status);
+    judge.conclude();
+    return std::unexpected(error);
+  }
+  if (defect.empty()) {
+    judge.pass();
+  } else {
+    judge_answer(judge, response.head, {}, WatchedBody::Held::kPart, defect);
+  }
+  judge.conclude();
+  return response;
+}
+
+}  // namespace
+
+Task<Result<http::Response>> Classify::handle(Exchange& exchange, Next next) {
+  const std::size_t before = exchange.attempts.size();
+  Result<http::Response> outcome = co_await next(exchange);
+  if (exchange.attempts.size() == before) co_return outcome;
+  conclude_unreached(exchange, before);
+  AttemptJudge judge(exchange, exchange.attempts.size() - 1, classifier_, clock_);
+  if (!outcome) {
+    judge.judge_failure(outcome.error(), 0);
+    judge.conclude();
+    co_return outcome;
+  }
+  const http::ResponseHead& head = outcome->head;
+  const AnswerKind kind = answer_kind(exchange.request.head, *outcome, policies_,
+                                      classifier_.wants_body(head.status, head.headers));
+  if (kind != AnswerKind::kEvents) judge.note_answered(exchange.loop.now());
+  switch (kind) {
+    case AnswerKind::kPlain:
+      judge_plain(judge, *outcome, WatchedBody::Ends::kPlain);
+      break;
+    case AnswerKind::kGrpc:
+      judge_plain(judge, *outcome, WatchedBody::Ends::kGrpc);
+      break;
+    case AnswerKind::kWrongType:
+      judge_answer(judge, head, {}, WatchedBody::Held::kPart, "wrong_content_type");
+      judge.conclude();
+      break;
+    case AnswerKind::kSuspect:
+      co_return co_await judge_suspect(judge, std::move(*outcome), *exchange.scope);
+    case AnswerKind::kEvents:
+      co_return co_await judge_events(judge, std::move(*outcome), *exchange.scope);
+    case AnswerKind::kWhole:
+      co_return co_await judge_whole(judge, std::move(*outcome), *exchange.scope);
+  }
+  co_return outcome;
+}
+
+// An error's verdict is its head's, where the body cannot be read; a success must be whole.
+Classify::Outcome Classify::judge_suspect(AttemptJudge judge, http::Response response,
+                                          CancelScope& scope) const {
+  if (const Slice* whole = response.body.whole()) {
+    judge_answer(judge, response.head, whole->view(), WatchedBody::Held::kAll);
+    judge.conclude();
+    co_return response;
+  }
+  const auto length = response.body.length();
+  auto body = watch(judge, response);
+  const Result<WatchedBody::Held> held = co_await body->hold(kErrorBodyBytes, scope);
+  if (!held && response.head.status < 400) {
+    judge.judge_failure(held.error(), response.head.status);
+    judge.conclude();
+    co_return std::unexpected(held.error());
+  }
+  std::string room;
+  const Verdict verdict = judge_answer(judge, response.head, joined(body->held(), room),
+                                       held.value_or(WatchedBody::Held::kPart));
+  if (verdict != Verdict::kOk || held == WatchedBody::Held::kAll) judge.conclude();
+  put_back(response, std::move(body), length);
+  co_return response;
+}
+
+Classify::Outcome Classify::judge_events(AttemptJudge judge, http::Response response,
+                                         CancelScope& scope) const {
+  const http::StreamFraming framing = stream_framing(response.head);
+  EventTimer* timer = std::exchange(judge.exchange().event_timer, nullptr);
+  auto body =
+      std::make_unique<StreamBody>(judge, response.head.status, std::move(response.body), timer,
+                                   stream_dialect(policies_.dialect, framing), framing);
+  response.head.headers.remove(http::HeaderId::kContentLength);
+  judge.pass();
+  const config::Commit& commit = policies_.commit;
+  if (commit.until != config::CommitUntil::kHead) {
+    const bool all = commit.until == config::CommitUntil::kOnComplete;
+    CO_TRY(co_await body->hold(all ? StreamBody::Until::kEnd : StreamBody::Until::kFirstEvent,
+                               all ? commit.max_answer : commit.max_bytes, scope));
+  }
+  response.body = http::Body(std::move(body), std::nullopt);
+  co_return response;
+}
+
+Classify::Outcome Classify::judge_whole(AttemptJudge judge, http::Response response,
+                                        CancelScope& scope) const {
+  if (const Slice* whole = response.body.whole()) {
+    const std::string_view defect = find_defect(response.head.headers, whole->view());
+    co_return conclude_whole(judge, std::move(response), defect);
+  }
+  const auto length = response.body.length();
+  auto body = watch(judge, response);
+  const Result<WatchedBody::Held> held = co_await body->hold(policies_.commit.max_answer, scope);
+  if (!held) {
+    judge.judge_failure(held.error(), response.head.status);
+    judge.conclude();
+    co_return std::unexpected(held.error());
+  }
+  judge.pass();
+  const bool all = held == WatchedBody::Held::kAll;
+  const std::string_view defect = all ? find_defect(response.head.headers, body->held()) : "";
+  put_back(response, std::move(body), length);
+  if (!all) co_return response;
+  co_return conclude_whole(judge, std::move(response), defect);
+}
+
+}  // namespace outrigger::filters
