@@ -156,8 +156,9 @@ Classify::Outcome Classify::judge_events(AttemptJudge judge, http::Response resp
   const config::Commit& commit = policies_.commit;
   if (commit.until != config::CommitUntil::kHead) {
     const bool all = commit.until == config::CommitUntil::kOnComplete;
-    CO_TRY(co_await body->hold(all ? StreamBody::Until::kEnd : StreamBody::Until::kFirstEvent,
-                               all ? commit.max_answer : commit.max_bytes, scope));
+    const auto until = all ? StreamBody::Until::kEnd : StreamBody::Until::kFirstEvent;
+    const std::uint64_t bytes = all ? commit.max_answer : commit.max_bytes;
+    CO_TRY(co_await body->hold(until, bytes, scope));
   }
   response.body = http::Body(std::move(body), std::nullopt);
   co_return response;

@@ -28,8 +28,7 @@ StreamBody::StreamBody(const AttemptJudge& judge, int status, http::Body body, E
   if (timer_ != nullptr) timer_->watch();
 }
 
-Task<Result<StreamBody::Held>> StreamBody::hold(Until until, std::uint64_t bytes,
-                                                CancelScope& scope) {
+Task<Status> StreamBody::hold(Until until, std::uint64_t bytes, CancelScope& scope) {
   while (!ended_ && !told_ && out_.bytes() + kept_.bytes() <= bytes) {
     if (until == Until::kFirstEvent && spoke_) break;
     Result<Slice> piece = co_await pull(scope);
@@ -47,7 +46,7 @@ Task<Result<StreamBody::Held>> StreamBody::hold(Until until, std::uint64_t bytes
     co_return std::unexpected(error);
   }
   committed_ = true;
-  co_return told_ ? Held::kErrorEvent : Held::kCommitted;
+  co_return Status{};
 }
 
 Task<Result<Slice>> StreamBody::read(CancelScope& scope) {

@@ -3,8 +3,8 @@
 // at all, and a stream that is lost or lacks its end gets its dialect's error event and is cut
 // (resilience 3 items 1 and 2, llm 2.3). Its end is the attempt's.
 //
-//   hold() ──▶ committed ──▶ read()… ──▶ whole: a clean end
-//     │                          └─────▶ lost, stalled, cut: error event, then an error
+//   hold() ──▶ committed: read()… ──▶ whole: a clean end
+//     │                        └────▶ lost, stalled, cut: error event, then an error
 //     └─▶ an error event first, or no end: a failed attempt
 #pragma once
 
@@ -27,14 +27,11 @@ class StreamBody final : public http::BodySource {
   ~StreamBody() override { judge_.abandon(); }
 
   enum class Until : std::uint8_t { kFirstEvent, kEnd };
-  enum class Held : std::uint8_t {
-    kCommitted,   // it says something, is whole, or exceeds the bound
-    kErrorEvent,  // the upstream told of its failure; read() gives what came, and the rest
-  };
-  // Reads ahead until then, or until more than `bytes` are held. Errors: what the body failed with,
-  // and kClosed, `stream_truncated`, of a clean end without the dialect's; the phase is kAnswered.
-  // The verdict of a failed attempt is concluded.
-  Task<Result<Held>> hold(Until until, std::uint64_t bytes, CancelScope& scope);
+  // Reads ahead until then, until the upstream tells of its failure, or until more than `bytes` are
+  // held; read() gives what came, and the rest. Errors: what the body failed with, and kClosed,
+  // `stream_truncated`, of a clean end without the dialect's; the phase is kAnswered. The verdict
+  // of an attempt that failed, or is whole, is concluded.
+  Task<Status> hold(Until until, std::uint64_t bytes, CancelScope& scope);
 
   Task<Result<Slice>> read(CancelScope& scope) override;
   [[nodiscard]] bool ready() const noexcept override { return !out_.empty() || ended_; }
