@@ -81,7 +81,7 @@ apt_patiently() {
 ensure_packages() {
   command -v dpkg-query >/dev/null || fail "this script installs Debian packages; here are none.
 Install clang 19 or g++ 13, CMake 3.25, libevent, nghttp2, OpenSSL 3, c-ares, yaml-cpp,
-nlohmann-json, CLI11 and fmt by hand, then:
+nlohmann-json, CLI11, fmt, simdjson, zlib, brotli and zstd by hand, then:
   cmake -B build -DOUTRIGGER_TESTS=OFF && cmake --build build && build/outrigger run"
   local missing log
   mapfile -t missing < <(missing_packages "$@")

@@ -172,10 +172,7 @@ void add_classify(CLI::App& app, Action& chosen) {
   auto* profile = command.add_option("-p,--profile", options->profile,
                                      "The built-in profile to judge by, such as openai or http");
   profile->type_name("NAME")->excludes(upstream);
-  command
-      .add_option("-c,--config", options->config,
-                  "Configuration file; without it OUTRIGGER_CONFIG, then ./outrigger.yaml, then "
-                  "the built-in providers")
+  command.add_option("-c,--config", options->config, kOrBuiltIn)
       ->type_name("FILE")
       ->excludes(profile);
   command.add_option("-s,--status", options->status, "The status, of a body without its head")
