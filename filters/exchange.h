@@ -128,7 +128,9 @@ struct Exchange {
   char id_text[26];  // ULID
   TimePoint started;
   Source source = Source::kUpstream;
-  std::string_view why;  // closed code of a failure, same as in Proxy-Status
+  std::string_view why;                 // closed code of a failure, same as in Proxy-Status
+  std::optional<Duration> retry_after;  // for an answer of our own
+  std::string_view circuit = {};  // state of the breaker that was asked last: a literal, or empty
   std::vector<Attempt, FrameAllocator<Attempt>> attempts;
 
   // Kept by observe for the log, because other filters rewrite or drop the originals.

@@ -39,7 +39,7 @@ http::ErrorShape error_shape(const config::Policies* policies) noexcept {
 http::Response answer_failure(Exchange& exchange, const Error& error) {
   http::Problem problem;
   problem.kind = &http::problem_kind(error);
-  exchange.source = Source::kProxy;
+  exchange.source = error.reason == "circuit_open" ? Source::kCircuit : Source::kProxy;
   exchange.why = problem.kind->proxy_error;
   const std::string_view said =
       error.detail.empty() ? problem.kind->explanation : std::string_view(error.detail);
@@ -47,6 +47,7 @@ http::Response answer_failure(Exchange& exchange, const Error& error) {
   problem.next_hop = next_hop(exchange);
   problem.shape = error_shape(exchange.routed.policies);
   problem.request_id = exchange.id();
+  problem.retry_after = exchange.retry_after;
   return http::make_problem(problem);
 }
 

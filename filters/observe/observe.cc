@@ -42,7 +42,8 @@ void remove_stamps(http::Headers& headers) {
       headers, [](const http::Field& field) { return http::is_own_header(field.name); });
   if (!any) return;
   for (const std::string_view name :
-       {"outrigger-request-id", "outrigger-source", "outrigger-attempts", "outrigger-upstream"}) {
+       {"outrigger-request-id", "outrigger-source", "outrigger-attempts", "outrigger-upstream",
+        "outrigger-circuit"}) {
     headers.remove(name);
   }
 }
@@ -62,10 +63,14 @@ std::string server_timing(const Exchange& exchange, Duration ours) {
 
 void stamp_in_full(const Exchange& exchange, http::Headers& headers, std::string_view upstream) {
   headers.add("Outrigger-Upstream", upstream);
+  if (!exchange.circuit.empty()) {
+    headers.add_view(HeaderId::kOther, "Outrigger-Circuit", exchange.circuit);
+  }
   const Duration so_far = exchange.loop.fresh_now() - exchange.started;
   headers.add("Server-Timing", server_timing(exchange, *overhead(exchange, so_far)));
   // A problem has a Proxy-Status already; an answer that passes gets one line more (RFC 9209 2).
-  if (exchange.source == Source::kProxy || exchange.attempts.empty()) return;
+  if (exchange.source == Source::kProxy || exchange.source == Source::kCircuit) return;
+  if (exchange.attempts.empty()) return;
   const Attempt& last = exchange.attempts.back();
   headers.add("Proxy-Status", http::proxy_status({}, last.endpoint, last.status, {}));
 }

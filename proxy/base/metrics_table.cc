@@ -26,6 +26,7 @@ constexpr std::string_view kAttempt[] = {"upstream", "outcome", "code"};
 constexpr std::string_view kUpstreamOutcome[] = {"upstream", "outcome"};
 constexpr std::string_view kUpstreamError[] = {"upstream", "error"};
 constexpr std::string_view kUpstreamState[] = {"upstream", "state"};
+constexpr std::string_view kUpstreamFromTo[] = {"upstream", "from", "to"};
 constexpr std::string_view kEndpoint[] = {"upstream", "endpoint"};
 constexpr std::string_view kSignalReason[] = {"signal", "reason"};
 
@@ -192,6 +193,37 @@ constexpr MetricSpec kTable[] = {
      "outrigger_endpoint_ejections_total",
      kCounter,
      "Times an endpoint was set aside.",
+     kUpstream,
+     {}},
+    {Metric::kCircuitState,
+     "outrigger_circuit_state",
+     kGauge,
+     "1 for the state of the upstream's circuit breakers that lets least pass: closed, open, "
+     "half_open, forced_open or disabled.",
+     kUpstreamState,
+     {}},
+    {Metric::kCircuitTransitions,
+     "outrigger_circuit_transitions_total",
+     kCounter,
+     "Changes of state of the upstream's circuit breakers.",
+     kUpstreamFromTo,
+     {}},
+    {Metric::kCircuitRejected,
+     "outrigger_circuit_rejected_total",
+     kCounter,
+     "Attempts that a circuit breaker refused.",
+     kUpstream,
+     {}},
+    {Metric::kCircuitOpenSeconds,
+     "outrigger_circuit_open_seconds_total",
+     kCounter,
+     "Time during which at least one of the upstream's circuit breakers was open or forced open.",
+     kUpstream,
+     {}},
+    {Metric::kCircuitFailureRatio,
+     "outrigger_circuit_failure_ratio",
+     kGauge,
+     "Failures among the calls in the windows of the upstream's circuit breakers.",
      kUpstream,
      {}},
     {Metric::kTelemetryDropped,

@@ -23,6 +23,9 @@ constexpr ProblemKind kKinds[] = {
     {"body_too_slow", 408, "http_request_error", "The request body came too slowly",
      "The client sent its request body below the minimum rate for longer than the allowed window.",
      "Look for a stalled client; the limits are body_rate_bytes and body_rate_window."},
+    {"circuit_open", 503, "destination_unavailable", "The circuit breaker is open",
+     "The upstream failed so often of late that it is left alone for a while; nothing was sent.",
+     "Send the request again after Retry-After; circuit_breaker of the upstream sets the rules."},
     {"client_gone", 499, "http_request_error", "The client left",
      "The client closed its connection or reset its stream before the answer was complete. No "
      "answer "

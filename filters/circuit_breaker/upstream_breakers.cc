@@ -1,0 +1,203 @@
+#include "filters/circuit_breaker/upstream_breakers.h"
+
+#include <algorithm>
+#include <functional>
+#include <utility>
+
+namespace outrigger::filters {
+namespace {
+
+// How many of the oldest keys are looked at for one that may go: what a lookup may cost.
+constexpr int kLooks = 16;
+
+bool refuses_all(State state) noexcept {
+  return state == State::kOpen || state == State::kForcedOpen;
+}
+
+}  // namespace
+
+std::size_t UpstreamBreakers::KeyHash::operator()(const KeyView& key) const noexcept {
+  std::size_t hash = std::hash<std::string_view>()(key.model);
+  hash = (hash ^ key.credential) * 0x9e3779b97f4a7c15;
+  if (!key.endpoint.empty()) hash ^= std::hash<std::string_view>()(key.endpoint) * 31;
+  return hash ^ hash >> 32;
+}
+
+UpstreamBreakers::UpstreamBreakers(Setup setup, TimePoint now)
+    : upstream_(std::move(setup.upstream)),
+      route_(std::move(setup.route)),
+      shard_size_(std::max<std::size_t>(setup.keys / kShards, 1)),
+      seed_(setup.seed),
+      listener_(setup.listener),
+      policy_(std::move(setup.policy)),
+      host_(*this, BreakerKind::kHost, {}, policy_, seed_ + 1, now),
+      whole_(*this, BreakerKind::kUpstream, {}, policy_, seed_ + 2, now),
+      overflow_(*this, BreakerKind::kOverflow, {}, policy_, seed_ + 3, now) {}
+
+BreakerPolicy UpstreamBreakers::policy() {
+  const std::scoped_lock lock(mutex_);
+  return policy_;
+}
+
+Pinned UpstreamBreakers::of(KeyView key, TimePoint now) {
+  key.model = key.model.substr(0, kLongestModel);
+  const std::size_t hash = KeyHash()(key);
+  Shard& shard = shards_[(hash >> 8) % kShards];
+  const std::scoped_lock lock(shard.mutex);
+  if (const auto known = shard.index.find(key); known != shard.index.end()) {
+    shard.recent.splice(shard.recent.begin(), shard.recent, known->second);
+    known->second->asked = now;
+    return Pinned(known->second->breaker);
+  }
+  if (shard.index.size() >= shard_size_ && !make_room(shard, now)) return Pinned(overflow_);
+  Entry& entry = shard.recent.emplace_front(*this, key, policy(), seed_ ^ hash, now);
+  shard.index.emplace(entry.breaker.key(), shard.recent.begin());
+  return Pinned(entry.breaker);
+}
+
+bool UpstreamBreakers::may_go(const Entry& entry, TimePoint now) noexcept {
+  if (!Pinned::free(entry.breaker)) return false;
+  return entry.breaker.quiet() ||
+         (entry.breaker.state() == State::kHalfOpen && now - entry.asked >= kForgetAfter);
+}
+
+bool UpstreamBreakers::make_room(Shard& shard, TimePoint now) {
+  auto entry = shard.recent.end();
+  for (int looks = 0; looks < kLooks && entry != shard.recent.begin(); ++looks) {
+    --entry;
+    if (!may_go(*entry, now)) continue;
+    shard.index.erase(entry->breaker.key());
+    shard.recent.erase(entry);
+    return true;
+  }
+  return false;
+}
+
+std::optional<Duration> UpstreamBreakers::opened_by_keys(TimePoint now) const noexcept {
+  const TimePoint until{Duration{open_until_.load(std::memory_order_relaxed)}};
+  return now < until ? std::optional(until - now) : std::nullopt;
+}
+
+// The upstream is open until fewer than upstream_opens_at different models are: until the time that
+// the n-th latest of them ends. Under mutex_.
+void UpstreamBreakers::derive() {
+  open_until_.store(0, std::memory_order_relaxed);
+  if (!policy_->upstream_opens_at || open_keys_.size() < *policy_->upstream_opens_at) return;
+  const bool by_model = keyed_by(*policy_, config::BreakerKey::kModel);
+  std::unordered_map<std::string_view, TimePoint> models;
+  std::vector<TimePoint> ends;
+  for (const OpenKey& key : open_keys_) {
+    if (by_model) {
+      TimePoint& end = models[key.breaker->key().model];
+      end = std::max(end, key.until);
+    } else {
+      ends.push_back(key.until);
+    }
+  }
+  for (const auto& [model, end] : models) ends.push_back(end);
+  const std::size_t n = std::max<std::size_t>(*policy_->upstream_opens_at, 1);
+  if (ends.size() < n) return;
+  std::ranges::nth_element(ends, ends.begin() + static_cast<std::ptrdiff_t>(n - 1),
+                           std::ranges::greater());
+  open_until_.store(ends[n - 1].since_start.count(), std::memory_order_relaxed);
+}
+
+void UpstreamBreakers::note(const SharedBreaker& breaker, const Change& change, TimePoint now,
+                            std::optional<Duration> wait) {
+  const std::scoped_lock lock(mutex_);
+  if (change.from != change.to) {
+    ++transitions_[static_cast<std::size_t>(change.from)][static_cast<std::size_t>(change.to)];
+  }
+  if (refuses_all(change.from) && --shut_ == 0) {
+    shut_time_ += std::max(now - shut_since_, Duration{0});
+  }
+  if (refuses_all(change.to) && ++shut_ == 1) shut_since_ = now;
+  if (breaker.kind() != BreakerKind::kKey) return;
+  std::erase_if(open_keys_, [&](const OpenKey& key) { return key.breaker == &breaker; });
+  if (change.to == State::kOpen && wait) open_keys_.push_back({&breaker, now + *wait});
+  derive();
+}
+
+void UpstreamBreakers::tell(const SharedBreaker& breaker, const Change& change,
+                            std::optional<Duration> wait) const {
+  if (!listener_ || change.from == change.to) return;
+  listener_({.upstream = upstream_,
+             .route = route_,
+             .kind = breaker.kind(),
+             .key = breaker.key(),
+             .change = change,
+             .wait = change.to == State::kOpen ? wait : std::nullopt});
+}
+
+std::vector<Pinned> UpstreamBreakers::all() {
+  std::vector<Pinned> pinned;
+  pinned.emplace_back(host_);
+  pinned.emplace_back(whole_);
+  pinned.emplace_back(overflow_);
+  for (Shard& shard : shards_) {
+    const std::scoped_lock lock(shard.mutex);
+    for (Entry& entry : shard.recent) pinned.emplace_back(entry.breaker);
+  }
+  return pinned;
+}
+
+std::size_t UpstreamBreakers::keys() {
+  std::size_t count = 0;
+  for (Shard& shard : shards_) {
+    const std::scoped_lock lock(shard.mutex);
+    count += shard.index.size();
+  }
+  return count;
+}
+
+void UpstreamBreakers::adopt(const BreakerPolicy& policy, TimePoint now) {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (*policy_ == *policy) return;
+    policy_ = policy;
+    derive();
+  }
+  for (const Pinned& breaker : all()) breaker->adopt(policy, now);
+}
+
+// The host's breaker stands before every call.
+void UpstreamBreakers::force_open(TimePoint now, std::optional<Duration> length) {
+  host_.force_open(now, length);
+}
+
+void UpstreamBreakers::force_close(TimePoint now) {
+  disabled_.store(true, std::memory_order_relaxed);  // for keys to come
+  for (const Pinned& breaker : all()) breaker->force_close(now);
+}
+
+void UpstreamBreakers::release(TimePoint now) {
+  disabled_.store(false, std::memory_order_relaxed);
+  for (const Pinned& breaker : all()) breaker->release(now);
+}
+
+void UpstreamBreakers::reset(TimePoint now) {
+  disabled_.store(false, std::memory_order_relaxed);
+  for (const Pinned& breaker : all()) breaker->reset(now);
+}
+
+void UpstreamBreakers::tick(TimePoint now) {
+  for (const Pinned& breaker : all()) breaker->advance(now);
+  for (Shard& shard : shards_) {
+    const std::scoped_lock lock(shard.mutex);
+    for (auto entry = shard.recent.begin(); entry != shard.recent.end();) {
+      const auto here = entry++;
+      if (here->breaker.quiet() || !may_go(*here, now)) continue;
+      shard.index.erase(here->breaker.key());
+      shard.recent.erase(here);
+    }
+  }
+}
+
+UpstreamBreakers::Counts UpstreamBreakers::counts(TimePoint now) {
+  const std::scoped_lock lock(mutex_);
+  Counts counts{.transitions = transitions_, .open = shut_time_};
+  if (shut_ > 0) counts.open += std::max(now - shut_since_, Duration{0});
+  return counts;
+}
+
+}  // namespace outrigger::filters
