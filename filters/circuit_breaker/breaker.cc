@@ -43,22 +43,22 @@ Breaker::Breaker(BreakerPolicy policy, TimePoint now)
     : policy_(std::move(policy)), window_(policy_->window, policy_->window_calls), since_(now) {}
 
 bool Breaker::quiet() const noexcept {
-  return state_ == State::kDisabled || (state_ == State::kClosed && !ramp_until_);
+  return state_ == BreakerState::kDisabled || (state_ == BreakerState::kClosed && !ramp_until_);
 }
 
 std::expected<Pass, Refusal> Breaker::ask(TimePoint now, double random) {
   advance(now, random);
   switch (state_) {
-    case State::kDisabled:
+    case BreakerState::kDisabled:
       return Pass{era_};
-    case State::kClosed:
+    case BreakerState::kClosed:
       if (!let_in(now)) return std::unexpected(Refusal::kRamping);
       return Pass{era_};
-    case State::kOpen:
+    case BreakerState::kOpen:
       return std::unexpected(Refusal::kOpen);
-    case State::kForcedOpen:
+    case BreakerState::kForcedOpen:
       return std::unexpected(Refusal::kForced);
-    case State::kHalfOpen:
+    case BreakerState::kHalfOpen:
       break;
   }
   if (leases_.size() >= policy_->half_open.probes) return std::unexpected(Refusal::kProbing);
@@ -83,25 +83,25 @@ void Breaker::conclude(Pass pass, Ending ending, TimePoint now, double random) {
   if (pass.probe()) {
     std::erase_if(leases_, [&](const Lease& lease) { return lease.number == pass.lease; });
   }
-  if (pass.era != era_ || ending.outcome == Outcome::kNeutral) return;
-  if (state_ == State::kClosed) count(ending, now, random);
-  if (state_ == State::kHalfOpen) judge_probe(ending, now, random);
+  if (pass.era != era_ || ending.outcome == CallOutcome::kNeutral) return;
+  if (state_ == BreakerState::kClosed) count(ending, now, random);
+  if (state_ == BreakerState::kHalfOpen) judge_probe(ending, now, random);
 }
 
 void Breaker::count(Ending ending, TimePoint now, double random) {
-  const bool failed = ending.outcome != Outcome::kSuccess;
+  const bool failed = ending.outcome != CallOutcome::kSuccess;
   window_.add(now, {.failed = failed, .slow = ending.slow});
-  if (ending.outcome == Outcome::kFailure) ++run_;
-  if (ending.outcome == Outcome::kSuccess) run_ = 0;
+  if (ending.outcome == CallOutcome::kFailure) ++run_;
+  if (ending.outcome == CallOutcome::kSuccess) run_ = 0;
   if (const std::string_view why = why_trip(now); !why.empty()) {
-    open(Event::kTrip, why, now, random);
+    open(BreakerEvent::kTrip, why, now, random);
   }
 }
 
 std::string_view Breaker::why_trip(TimePoint now) {
   const CircuitBreaker& policy = *policy_;
   if (policy.failures_in_a_row && run_ >= *policy.failures_in_a_row) return "failures_in_a_row";
-  const Tally tally = window_.tally(now);
+  const CallTally tally = window_.tally(now);
   // A window of fewer calls would never hold the minimum.
   const std::uint32_t least = std::min(policy.min_calls, policy.window_calls.value_or(~0u));
   if (tally.calls == 0 || tally.calls < least) return {};
@@ -114,10 +114,10 @@ std::string_view Breaker::why_trip(TimePoint now) {
 }
 
 void Breaker::judge_probe(Ending ending, TimePoint now, double random) {
-  if (ending.outcome != Outcome::kSuccess || ending.slow) {
-    open(Event::kProbeFailed, "probe_failed", now, random);
+  if (ending.outcome != CallOutcome::kSuccess || ending.slow) {
+    open(BreakerEvent::kProbeFailed, "probe_failed", now, random);
   } else if (++passed_ >= policy_->half_open.successes) {
-    enter(Event::kProbesPassed, "probes_passed", now);
+    enter(BreakerEvent::kProbesPassed, "probes_passed", now);
   }
 }
 
@@ -129,17 +129,17 @@ void Breaker::advance(TimePoint now, double random) {
     lost |= over && lease.era == era_;
     return over;
   });
-  if (lost) return open(Event::kProbeFailed, "probe_lost", now, random);
+  if (lost) return open(BreakerEvent::kProbeFailed, "probe_lost", now, random);
   if (!until_ || now < *until_) return;
-  if (state_ == State::kOpen) return enter(Event::kWaited, "open_time_over", now);
-  if (state_ == State::kForcedOpen) enter(Event::kRelease, "forced_time_over", now);
+  if (state_ == BreakerState::kOpen) return enter(BreakerEvent::kWaited, "open_time_over", now);
+  if (state_ == BreakerState::kForcedOpen) enter(BreakerEvent::kRelease, "forced_time_over", now);
 }
 
 // An opening after a healthy time, which is the window or the open time that would follow,
 // whichever is longer, begins with the first open time again.
-void Breaker::open(Event event, std::string_view because, TimePoint now, double random) {
+void Breaker::open(BreakerEvent event, std::string_view because, TimePoint now, double random) {
   const config::BreakerOpen& policy = policy_->open;
-  if (state_ == State::kClosed &&
+  if (state_ == BreakerState::kClosed &&
       now - since_ >= std::max(policy_->window, open_time(policy, openings_))) {
     openings_ = 0;
   }
@@ -149,8 +149,8 @@ void Breaker::open(Event event, std::string_view because, TimePoint now, double 
   until_ = now + scaled(time, 1 + policy.jitter * (2 * random - 1));
 }
 
-void Breaker::enter(Event event, std::string_view because, TimePoint now) {
-  const std::optional<State> to = next(state_, event);
+void Breaker::enter(BreakerEvent event, std::string_view because, TimePoint now) {
+  const std::optional<BreakerState> to = next(state_, event);
   assert(to);
   change_ = {.from = state_, .to = *to, .because = because};
   state_ = *to;
@@ -160,58 +160,59 @@ void Breaker::enter(Event event, std::string_view because, TimePoint now) {
   passed_ = 0;
   until_.reset();
   ramp_until_.reset();
-  if (state_ != State::kClosed) return;  // what led away from closed stays to be seen
+  if (state_ != BreakerState::kClosed) return;  // what led away from closed stays to be seen
   window_.clear();
-  const bool was_shut = change_.from == State::kHalfOpen || change_.from == State::kForcedOpen;
-  if (was_shut && event != Event::kReset && policy_->ramp && *policy_->ramp > Duration{0}) {
+  const bool was_shut =
+      change_.from == BreakerState::kHalfOpen || change_.from == BreakerState::kForcedOpen;
+  if (was_shut && event != BreakerEvent::kReset && policy_->ramp && *policy_->ramp > Duration{0}) {
     ramp_until_ = now + *policy_->ramp;
     credit_ = 1;
   }
 }
 
 void Breaker::force_open(TimePoint now, std::optional<Duration> length) {
-  enter(Event::kForceOpen, "forced", now);
+  enter(BreakerEvent::kForceOpen, "forced", now);
   if (length) until_ = now + *length;
 }
 
 void Breaker::force_close(TimePoint now) {
-  enter(Event::kForceClose, "forced", now);
+  enter(BreakerEvent::kForceClose, "forced", now);
 }
 
 void Breaker::release(TimePoint now) {
-  if (next(state_, Event::kRelease)) enter(Event::kRelease, "released", now);
+  if (next(state_, BreakerEvent::kRelease)) enter(BreakerEvent::kRelease, "released", now);
 }
 
 void Breaker::reset(TimePoint now) {
-  enter(Event::kReset, "reset", now);
+  enter(BreakerEvent::kReset, "reset", now);
   openings_ = 0;
 }
 
 void Breaker::adopt(BreakerPolicy policy, TimePoint now) {
   const BreakerPolicy old = std::exchange(policy_, std::move(policy));
   if (!same_window(*old, *policy_)) {
-    window_ = Window(policy_->window, policy_->window_calls);
+    window_ = CallWindow(policy_->window, policy_->window_calls);
   } else if (!counts_alike(*old, *policy_)) {
     window_.clear();
   }
   if (!counts_alike(*old, *policy_)) run_ = 0;
-  if (state_ == State::kOpen) until_ = std::min(*until_, now + policy_->open.max);
+  if (state_ == BreakerState::kOpen) until_ = std::min(*until_, now + policy_->open.max);
 }
 
 std::optional<Duration> Breaker::retry_after(TimePoint now) const {
   switch (state_) {
-    case State::kOpen:
-    case State::kForcedOpen:
+    case BreakerState::kOpen:
+    case BreakerState::kForcedOpen:
       if (!until_) return std::nullopt;
       return std::max(*until_ - now, Duration{0});
-    case State::kHalfOpen: {
+    case BreakerState::kHalfOpen: {
       // A probe that is out may come back at any time, and fail.
       Duration wait = policy_->open.first;
       for (const Lease& lease : leases_) wait = std::min(wait, lease.ends - now);
       return leases_.empty() ? Duration{0} : std::max(wait, Duration{0});
     }
-    case State::kClosed:
-    case State::kDisabled:
+    case BreakerState::kClosed:
+    case BreakerState::kDisabled:
       break;
   }
   return Duration{0};

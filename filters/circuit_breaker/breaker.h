@@ -14,9 +14,9 @@
 
 #include "config/policies.h"
 #include "filters/circuit_breaker/breaker_state.h"
+#include "filters/circuit_breaker/call_window.h"
 #include "filters/circuit_breaker/outcome.h"
 #include "filters/circuit_breaker/permit.h"
-#include "filters/circuit_breaker/window.h"
 #include "proxy/base/duration.h"
 
 namespace outrigger::filters {
@@ -31,18 +31,18 @@ enum class Refusal : std::uint8_t {
 };
 
 // The last change of state. `because` is a literal: what headers, log and admin say.
-struct Change {
-  State from = State::kClosed;
-  State to = State::kClosed;
+struct BreakerChange {
+  BreakerState from = BreakerState::kClosed;
+  BreakerState to = BreakerState::kClosed;
   std::string_view because = {};
 };
 
 struct BreakerStatus {
-  State state = State::kClosed;
+  BreakerState state = BreakerState::kClosed;
   TimePoint since;
   std::string_view because;         // of the last change; empty when there was none
   std::uint32_t failures_in_a_row;  // while closed
-  Tally window;
+  CallTally window;
   std::uint32_t openings;  // without a healthy time between them: the open time has grown so often
   std::uint32_t probes_out;
   std::uint32_t probes_passed;         // in a row, while half-open
@@ -67,16 +67,17 @@ class Breaker {
   void release(TimePoint now);  // of a forced state; else nothing
   void reset(TimePoint now);
 
-  // Another policy from now on. State, era and probes stay; counts go only when their window has
-  // another shape or a call counts in another way; a running open time is at most the new longest.
+  // Another policy from now on. BreakerState, era and probes stay; counts go only when their window
+  // has another shape or a call counts in another way; a running open time is at most the new
+  // longest.
   void adopt(BreakerPolicy policy, TimePoint now);
 
-  [[nodiscard]] State state() const noexcept { return state_; }
+  [[nodiscard]] BreakerState state() const noexcept { return state_; }
   [[nodiscard]] std::uint32_t era() const noexcept { return era_; }
   [[nodiscard]] TimePoint since() const noexcept { return since_; }
   // Whether every call passes whatever the time.
   [[nodiscard]] bool quiet() const noexcept;
-  [[nodiscard]] const Change& last_change() const noexcept { return change_; }
+  [[nodiscard]] const BreakerChange& last_change() const noexcept { return change_; }
   [[nodiscard]] const config::CircuitBreaker& policy() const noexcept { return *policy_; }
   // When to ask again after a refusal: the next probe. Nothing when only a person knows.
   [[nodiscard]] std::optional<Duration> retry_after(TimePoint now) const;
@@ -89,19 +90,19 @@ class Breaker {
     TimePoint ends;
   };
 
-  void enter(Event event, std::string_view because, TimePoint now);
-  void open(Event event, std::string_view because, TimePoint now, double random);
+  void enter(BreakerEvent event, std::string_view because, TimePoint now);
+  void open(BreakerEvent event, std::string_view because, TimePoint now, double random);
   void count(Ending ending, TimePoint now, double random);
   void judge_probe(Ending ending, TimePoint now, double random);
   [[nodiscard]] bool let_in(TimePoint now);
   [[nodiscard]] std::string_view why_trip(TimePoint now);
 
   BreakerPolicy policy_;
-  Window window_;
-  State state_ = State::kClosed;
+  CallWindow window_;
+  BreakerState state_ = BreakerState::kClosed;
   std::uint32_t era_ = 1;
   TimePoint since_;
-  Change change_;
+  BreakerChange change_;
   std::uint32_t run_ = 0;           // failures in a row
   std::uint32_t openings_ = 0;      // since the last healthy time
   std::optional<TimePoint> until_;  // of open and forced_open

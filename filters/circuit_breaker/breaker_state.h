@@ -21,7 +21,7 @@
 
 namespace outrigger::filters {
 
-enum class State : std::uint8_t {
+enum class BreakerState : std::uint8_t {
   kClosed,      // calls pass and are counted
   kOpen,        // refuses until its time is over
   kHalfOpen,    // lets probes pass, refuses the rest
@@ -29,7 +29,7 @@ enum class State : std::uint8_t {
   kDisabled,    // passes all and counts nothing, by a person's will
 };
 
-enum class Event : std::uint8_t {
+enum class BreakerEvent : std::uint8_t {
   kTrip,          // a threshold was reached
   kWaited,        // the open time is over
   kProbeFailed,   // a probe failed, or its lease ran out
@@ -43,31 +43,31 @@ enum class Event : std::uint8_t {
 // The words of headers, logs and metrics, in the order of the values (operability 3.1).
 inline constexpr std::array<std::string_view, 5> kStateNames = {"closed", "open", "half_open",
                                                                 "forced_open", "disabled"};
-constexpr std::string_view to_string(State state) noexcept {
+constexpr std::string_view to_string(BreakerState state) noexcept {
   return kStateNames[static_cast<std::size_t>(state)];
 }
 
 // Where the event leads; nothing where it means nothing. No state is entered in another way.
-constexpr std::optional<State> next(State state, Event event) noexcept {
+constexpr std::optional<BreakerState> next(BreakerState state, BreakerEvent event) noexcept {
   switch (event) {
-    case Event::kTrip:
-      return state == State::kClosed ? std::optional(State::kOpen) : std::nullopt;
-    case Event::kWaited:
-      return state == State::kOpen ? std::optional(State::kHalfOpen) : std::nullopt;
-    case Event::kProbeFailed:
-      return state == State::kHalfOpen ? std::optional(State::kOpen) : std::nullopt;
-    case Event::kProbesPassed:
-      return state == State::kHalfOpen ? std::optional(State::kClosed) : std::nullopt;
-    case Event::kForceOpen:
-      return State::kForcedOpen;
-    case Event::kForceClose:
-      return State::kDisabled;
-    case Event::kRelease:
-      return state == State::kForcedOpen || state == State::kDisabled
-                 ? std::optional(State::kClosed)
+    case BreakerEvent::kTrip:
+      return state == BreakerState::kClosed ? std::optional(BreakerState::kOpen) : std::nullopt;
+    case BreakerEvent::kWaited:
+      return state == BreakerState::kOpen ? std::optional(BreakerState::kHalfOpen) : std::nullopt;
+    case BreakerEvent::kProbeFailed:
+      return state == BreakerState::kHalfOpen ? std::optional(BreakerState::kOpen) : std::nullopt;
+    case BreakerEvent::kProbesPassed:
+      return state == BreakerState::kHalfOpen ? std::optional(BreakerState::kClosed) : std::nullopt;
+    case BreakerEvent::kForceOpen:
+      return BreakerState::kForcedOpen;
+    case BreakerEvent::kForceClose:
+      return BreakerState::kDisabled;
+    case BreakerEvent::kRelease:
+      return state == BreakerState::kForcedOpen || state == BreakerState::kDisabled
+                 ? std::optional(BreakerState::kClosed)
                  : std::nullopt;
-    case Event::kReset:
-      return State::kClosed;
+    case BreakerEvent::kReset:
+      return BreakerState::kClosed;
   }
   return std::nullopt;
 }

@@ -124,13 +124,13 @@ std::optional<Refused> CircuitBreaker::ask_key(Exchange& exchange, Passage& pass
   const std::expected<Permit, Refused> permit = breaker->ask(now);
   if (!permit) return permit.error();
   passage.hold_key(*permit);
-  if (breaker->state() != State::kClosed) exchange.circuit = to_string(breaker->state());
+  if (breaker->state() != BreakerState::kClosed) exchange.circuit = to_string(breaker->state());
   // A probe passes even then: its success is the way back.
   if (permit->pass.probe()) return std::nullopt;
   const std::optional<Duration> opened = keys_->opened_by_keys(now);
   if (!opened) return std::nullopt;
   return Refused{.why = Refusal::kOpen,
-                 .state = State::kOpen,
+                 .state = BreakerState::kOpen,
                  .kind = BreakerKind::kUpstream,
                  .because = "open_keys",
                  .retry_after = opened};

@@ -15,13 +15,13 @@ using Samples = std::vector<MetricRegistry::Sample>;
 
 // What an upstream shows, over its own breakers and those of its routes.
 struct Summary {
-  State state = State::kClosed;
-  Tally calls;
+  BreakerState state = BreakerState::kClosed;
+  CallTally calls;
   UpstreamBreakers::Counts counts;
 };
 
 // How little a state lets pass.
-int strictness(State state) noexcept {
+int strictness(BreakerState state) noexcept {
   constexpr std::array<int, kStateNames.size()> kRank = {0, 3, 2, 4, 1};
   return kRank[static_cast<std::size_t>(state)];
 }
@@ -65,7 +65,7 @@ void export_circuits(SharedBreakers& breakers, MetricRegistry& metrics, TimePoin
   Samples states, transitions, open, ratios;
   for (const auto& [upstream, summary] : summaries) {
     for (std::size_t state = 0; state < kStateNames.size(); ++state) {
-      const bool here = static_cast<State>(state) == summary.state;
+      const bool here = static_cast<BreakerState>(state) == summary.state;
       states.push_back({{upstream, std::string(kStateNames[state])}, here ? 1.0 : 0.0});
     }
     append_transitions(transitions, upstream, summary.counts.transitions);

@@ -56,10 +56,10 @@ Ending of_connection(const Attempt& attempt) noexcept {
   if (attempt.verdict == Verdict::kCancelled || is_ours(attempt)) return {};
   // What an answer says, be it a refusal, came over a connection that works.
   if (!attempt.failed || attempt.phase > Phase::kNothingAccepted) {
-    return {.outcome = Outcome::kSuccess, .slow = false};
+    return {.outcome = CallOutcome::kSuccess, .slow = false};
   }
   const bool lost = kLostConnection.contains(attempt.verdict);
-  return {.outcome = lost ? Outcome::kFailure : Outcome::kNeutral, .slow = false};
+  return {.outcome = lost ? CallOutcome::kFailure : CallOutcome::kNeutral, .slow = false};
 }
 
 Ending of_call(const Attempt& attempt, const config::CircuitBreaker& policy) noexcept {
@@ -67,15 +67,15 @@ Ending of_call(const Attempt& attempt, const config::CircuitBreaker& policy) noe
   if (!concerns(attempt.scope, policy)) return {};
   if (!reached(attempt)) {
     const bool counts = keyed_by(policy, config::BreakerKey::kEndpoint);
-    return {.outcome = counts ? Outcome::kFailure : Outcome::kNeutral, .slow = false};
+    return {.outcome = counts ? CallOutcome::kFailure : CallOutcome::kNeutral, .slow = false};
   }
   Ending ending;
   if (attempt.verdict == Verdict::kOk) {
-    ending.outcome = Outcome::kSuccess;
+    ending.outcome = CallOutcome::kSuccess;
   } else if (policy.rate_only.contains(attempt.verdict)) {
-    ending.outcome = Outcome::kRateOnly;
+    ending.outcome = CallOutcome::kRateOnly;
   } else if (policy.failure.contains(attempt.verdict)) {
-    ending.outcome = Outcome::kFailure;
+    ending.outcome = CallOutcome::kFailure;
   } else {
     return {};
   }

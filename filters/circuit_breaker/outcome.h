@@ -10,7 +10,7 @@ namespace outrigger::filters {
 
 struct Attempt;
 
-enum class Outcome : std::uint8_t {
+enum class CallOutcome : std::uint8_t {
   kNeutral,  // says nothing
   kSuccess,
   kFailure,
@@ -18,7 +18,7 @@ enum class Outcome : std::uint8_t {
 };
 
 struct Ending {
-  Outcome outcome = Outcome::kNeutral;
+  CallOutcome outcome = CallOutcome::kNeutral;
   bool slow = false;  // its first event came later than SlowCalls allows
   bool operator==(const Ending&) const = default;
 };

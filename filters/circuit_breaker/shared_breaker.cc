@@ -37,8 +37,8 @@ SharedBreaker::SharedBreaker(UpstreamBreakers& owner, BreakerKind kind, const Ke
   publish();
 }
 
-State SharedBreaker::state() const noexcept {
-  return static_cast<State>(word_.load(std::memory_order_relaxed) >> 1 & 7);
+BreakerState SharedBreaker::state() const noexcept {
+  return static_cast<BreakerState>(word_.load(std::memory_order_relaxed) >> 1 & 7);
 }
 bool SharedBreaker::quiet() const noexcept {
   return quiet_in(word_.load(std::memory_order_relaxed));
@@ -50,7 +50,7 @@ void SharedBreaker::publish() noexcept {
 // What changes is noted before the next change can come, and told when nothing is locked.
 template <class Action>
 void SharedBreaker::change(TimePoint now, Action action) {
-  std::optional<Change> changed;
+  std::optional<BreakerChange> changed;
   std::optional<Duration> wait;
   {
     const std::scoped_lock lock(mutex_);
@@ -94,7 +94,7 @@ std::optional<Permit> SharedBreaker::permit_since(TimePoint started, TimePoint n
   std::optional<Permit> permit;
   change(now, [&](Breaker& breaker) {
     breaker.advance(now, random_.unit());
-    if (breaker.state() != State::kClosed || started < breaker.since()) return;
+    if (breaker.state() != BreakerState::kClosed || started < breaker.since()) return;
     permits_.fetch_add(1, std::memory_order_relaxed);
     permit = Permit{this, Pass{breaker.era()}};
   });

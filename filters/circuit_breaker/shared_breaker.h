@@ -31,15 +31,15 @@ std::string_view to_string(BreakerKind kind) noexcept;
 
 // What a breaker is kept by; what the policy's key does not name stays empty. Views are borrowed.
 struct KeyView {
-  std::string_view model;
+  std::string_view model = {};
   std::uint64_t credential = 0;  // a keyed hash (Exchange::credential)
-  std::string_view endpoint;
+  std::string_view endpoint = {};
   bool operator==(const KeyView&) const = default;
 };
 
 struct Refused {
   Refusal why = Refusal::kOpen;
-  State state = State::kOpen;
+  BreakerState state = BreakerState::kOpen;
   BreakerKind kind = BreakerKind::kKey;
   std::string_view because = {};  // of the opening: a literal
   std::optional<Duration> retry_after =
@@ -73,7 +73,7 @@ class SharedBreaker {
   [[nodiscard]] BreakerStatus status(TimePoint now);
 
   // Lock-free; may be a moment old.
-  [[nodiscard]] State state() const noexcept;
+  [[nodiscard]] BreakerState state() const noexcept;
   [[nodiscard]] bool quiet() const noexcept;
   [[nodiscard]] std::uint32_t permits_out() const noexcept {
     return permits_.load(std::memory_order_acquire);

@@ -95,10 +95,10 @@ std::string short_hash(std::uint64_t credential) {
 }
 
 void log_transition(Logger& logger, const Transition& transition) {
-  const LogLevel level =
-      transition.change.to == State::kOpen || transition.change.to == State::kForcedOpen
-          ? LogLevel::kWarn
-          : LogLevel::kInfo;
+  const LogLevel level = transition.change.to == BreakerState::kOpen ||
+                                 transition.change.to == BreakerState::kForcedOpen
+                             ? LogLevel::kWarn
+                             : LogLevel::kInfo;
   if (!logger.enabled(level)) return;
   logger.log(level, "circuit", "circuit breaker changed",
              {{"upstream", transition.upstream},

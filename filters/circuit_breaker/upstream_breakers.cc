@@ -10,8 +10,8 @@ namespace {
 // How many of the oldest keys are looked at for one that may go: what a lookup may cost.
 constexpr int kLooks = 16;
 
-bool refuses_all(State state) noexcept {
-  return state == State::kOpen || state == State::kForcedOpen;
+bool refuses_all(BreakerState state) noexcept {
+  return state == BreakerState::kOpen || state == BreakerState::kForcedOpen;
 }
 
 }  // namespace
@@ -58,7 +58,7 @@ Pinned UpstreamBreakers::of(KeyView key, TimePoint now) {
 bool UpstreamBreakers::may_go(const Entry& entry, TimePoint now) noexcept {
   if (!Pinned::free(entry.breaker)) return false;
   return entry.breaker.quiet() ||
-         (entry.breaker.state() == State::kHalfOpen && now - entry.asked >= kForgetAfter);
+         (entry.breaker.state() == BreakerState::kHalfOpen && now - entry.asked >= kForgetAfter);
 }
 
 bool UpstreamBreakers::make_room(Shard& shard, TimePoint now) {
@@ -102,8 +102,8 @@ void UpstreamBreakers::derive() {
   open_until_.store(ends[n - 1].since_start.count(), std::memory_order_relaxed);
 }
 
-void UpstreamBreakers::note(const SharedBreaker& breaker, const Change& change, TimePoint now,
-                            std::optional<Duration> wait) {
+void UpstreamBreakers::note(const SharedBreaker& breaker, const BreakerChange& change,
+                            TimePoint now, std::optional<Duration> wait) {
   const std::scoped_lock lock(mutex_);
   if (change.from != change.to) {
     ++transitions_[static_cast<std::size_t>(change.from)][static_cast<std::size_t>(change.to)];
@@ -114,11 +114,11 @@ void UpstreamBreakers::note(const SharedBreaker& breaker, const Change& change, 
   if (refuses_all(change.to) && ++shut_ == 1) shut_since_ = now;
   if (breaker.kind() != BreakerKind::kKey) return;
   std::erase_if(open_keys_, [&](const OpenKey& key) { return key.breaker == &breaker; });
-  if (change.to == State::kOpen && wait) open_keys_.push_back({&breaker, now + *wait});
+  if (change.to == BreakerState::kOpen && wait) open_keys_.push_back({&breaker, now + *wait});
   derive();
 }
 
-void UpstreamBreakers::tell(const SharedBreaker& breaker, const Change& change,
+void UpstreamBreakers::tell(const SharedBreaker& breaker, const BreakerChange& change,
                             std::optional<Duration> wait) const {
   if (!listener_ || change.from == change.to) return;
   listener_({.upstream = upstream_,
@@ -126,7 +126,7 @@ void UpstreamBreakers::tell(const SharedBreaker& breaker, const Change& change,
              .kind = breaker.kind(),
              .key = breaker.key(),
              .change = change,
-             .wait = change.to == State::kOpen ? wait : std::nullopt});
+             .wait = change.to == BreakerState::kOpen ? wait : std::nullopt});
 }
 
 std::vector<Pinned> UpstreamBreakers::all() {

@@ -31,7 +31,7 @@ struct Transition {
   std::string_view route;  // empty: the upstream's own policy
   BreakerKind kind = BreakerKind::kHost;
   KeyView key;
-  Change change;
+  BreakerChange change;
   std::optional<Duration> wait;  // to the next probe, where it opened
 };
 using TransitionListener = std::function<void(const Transition&)>;
@@ -107,9 +107,10 @@ class UpstreamBreakers {
   };
 
   // Of a breaker's change; note() under its lock, tell() without.
-  void note(const SharedBreaker& breaker, const Change& change, TimePoint now,
+  void note(const SharedBreaker& breaker, const BreakerChange& change, TimePoint now,
             std::optional<Duration> wait);
-  void tell(const SharedBreaker& breaker, const Change& change, std::optional<Duration> wait) const;
+  void tell(const SharedBreaker& breaker, const BreakerChange& change,
+            std::optional<Duration> wait) const;
   [[nodiscard]] bool disabled() const noexcept { return disabled_.load(std::memory_order_relaxed); }
 
   [[nodiscard]] BreakerPolicy policy();

@@ -12,44 +12,44 @@
 namespace outrigger::filters {
 
 // Of one call: what a window remembers.
-struct Mark {
+struct CallMark {
   bool failed = false;
   bool slow = false;
 };
 
-struct Tally {
+struct CallTally {
   std::uint32_t calls = 0;
   std::uint32_t failures = 0;
   std::uint32_t slow = 0;
   [[nodiscard]] double failure_rate() const noexcept {
     return calls == 0 ? 0 : static_cast<double>(failures) / calls;
   }
-  bool operator==(const Tally&) const = default;
+  bool operator==(const CallTally&) const = default;
 };
 
-class Window {
+class CallWindow {
  public:
   static constexpr std::int64_t kBuckets = 10;
 
   // The calls of the last `length`, forgotten by tenths of it: one counts for at least 9/10 of the
   // length and never longer than it. With `calls` it is the last so many instead, whenever they
   // were.
-  Window(Duration length, std::optional<std::uint32_t> calls);
+  CallWindow(Duration length, std::optional<std::uint32_t> calls);
 
   // A `now` before an earlier one counts as that one: the clocks of two workers differ by a little.
-  void add(TimePoint now, Mark mark) noexcept;
-  [[nodiscard]] Tally tally(TimePoint now) noexcept;
+  void add(TimePoint now, CallMark mark) noexcept;
+  [[nodiscard]] CallTally tally(TimePoint now) noexcept;
   void clear() noexcept;
 
  private:
   void roll_to(TimePoint now) noexcept;
 
   Duration bucket_length_;
-  std::array<Tally, kBuckets> buckets_{};
-  std::int64_t newest_ = 0;  // number of the bucket that is filled, since the clock's beginning
-  std::vector<Mark> last_;   // a ring, where the last calls are counted
+  std::array<CallTally, kBuckets> buckets_{};
+  std::int64_t newest_ = 0;     // number of the bucket that is filled, since the clock's beginning
+  std::vector<CallMark> last_;  // a ring, where the last calls are counted
   std::size_t oldest_ = 0;
-  Tally sum_;
+  CallTally sum_;
 };
 
 }  // namespace outrigger::filters

@@ -1,17 +1,17 @@
-#include "filters/circuit_breaker/window.h"
+#include "filters/circuit_breaker/call_window.h"
 
 #include <algorithm>
 
 namespace outrigger::filters {
 namespace {
 
-void add_to(Tally& tally, Mark mark) noexcept {
+void add_to(CallTally& tally, CallMark mark) noexcept {
   ++tally.calls;
   tally.failures += mark.failed ? 1 : 0;
   tally.slow += mark.slow ? 1 : 0;
 }
 
-void take(Tally& from, const Tally& part) noexcept {
+void take(CallTally& from, const CallTally& part) noexcept {
   from.calls -= part.calls;
   from.failures -= part.failures;
   from.slow -= part.slow;
@@ -19,12 +19,12 @@ void take(Tally& from, const Tally& part) noexcept {
 
 }  // namespace
 
-Window::Window(Duration length, std::optional<std::uint32_t> calls)
+CallWindow::CallWindow(Duration length, std::optional<std::uint32_t> calls)
     : bucket_length_(std::max(length / kBuckets, Duration{1})) {
   if (calls) last_.resize(std::max<std::uint32_t>(*calls, 1));
 }
 
-void Window::roll_to(TimePoint now) noexcept {
+void CallWindow::roll_to(TimePoint now) noexcept {
   const std::int64_t bucket = now.since_start / bucket_length_;
   if (bucket <= newest_) return;
   const std::int64_t first = std::max(newest_ + 1, bucket - kBuckets + 1);
@@ -35,13 +35,13 @@ void Window::roll_to(TimePoint now) noexcept {
   newest_ = bucket;
 }
 
-void Window::add(TimePoint now, Mark mark) noexcept {
+void CallWindow::add(TimePoint now, CallMark mark) noexcept {
   if (last_.empty()) {
     roll_to(now);
     add_to(buckets_[newest_ % kBuckets], mark);
   } else {
     if (sum_.calls == last_.size()) {
-      Tally gone;
+      CallTally gone;
       add_to(gone, last_[oldest_]);
       take(sum_, gone);
     }
@@ -51,12 +51,12 @@ void Window::add(TimePoint now, Mark mark) noexcept {
   add_to(sum_, mark);
 }
 
-Tally Window::tally(TimePoint now) noexcept {
+CallTally CallWindow::tally(TimePoint now) noexcept {
   if (last_.empty()) roll_to(now);
   return sum_;
 }
 
-void Window::clear() noexcept {
+void CallWindow::clear() noexcept {
   buckets_ = {};
   oldest_ = 0;
   sum_ = {};
