@@ -53,9 +53,10 @@ bool is_slow(const Attempt& attempt, const config::CircuitBreaker& policy) noexc
 }  // namespace
 
 Ending of_connection(const Attempt& attempt) noexcept {
+  // Whatever an answer says and whatever became of it, it came over a connection that works.
+  if (attempt.status != 0) return {.outcome = CallOutcome::kSuccess, .slow = false};
   if (attempt.verdict == Verdict::kCancelled || is_ours(attempt)) return {};
-  // What an answer says, be it a refusal, came over a connection that works.
-  if (!attempt.failed || attempt.phase > Phase::kNothingAccepted) {
+  if (attempt.phase > Phase::kNothingAccepted) {
     return {.outcome = CallOutcome::kSuccess, .slow = false};
   }
   const bool lost = kLostConnection.contains(attempt.verdict);

@@ -30,7 +30,7 @@ struct Ending {
 }
 
 // For the breaker of the upstream's connections: no connection, or one that took nothing of the
-// request, is a failure; to have taken some of it is a success.
+// request, is a failure; to have taken some of it is a success. Known once an answer began.
 [[nodiscard]] Ending of_connection(const Attempt& attempt) noexcept;
 
 // For the breaker of the policy's key. What never reached the upstream counts only where the

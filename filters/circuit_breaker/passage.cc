@@ -23,6 +23,11 @@ void Passage::settle() {
   if (exchange_.attempts.size() == first_) return;
   const TimePoint now = exchange_.loop.now();
   Attempt& last = exchange_.attempts.back();
+  if (last.status != 0 && host_.breaker != nullptr) {
+    // A stream may last for long, and its connection is known to be well.
+    const Permit host = std::exchange(host_, {});
+    host.breaker->end(host.pass, last, now);
+  }
   hand_over(std::exchange(host_, {}), last, now);
   if (!endpoint_) hand_over(std::exchange(key_, {}), last, now);
 }

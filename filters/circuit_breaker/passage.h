@@ -30,7 +30,7 @@ class Passage {
 
   // The attempts that were made since the passage began.
   [[nodiscard]] std::size_t first() const noexcept { return first_; }
-  // Hands host's and key's permit to the last of them.
+  // Hands host's and key's permit to the last of them; the host's ends once an answer began.
   void settle();
   // The held endpoint's permit, if it is of this endpoint.
   [[nodiscard]] std::optional<Permit> take_endpoint(std::uint16_t endpoint) noexcept;

@@ -44,8 +44,12 @@ void SharedBreakers::forget_unused() {
 }
 
 std::vector<std::shared_ptr<UpstreamBreakers>> SharedBreakers::all() const {
+  std::vector<std::shared_ptr<UpstreamBreakers>> used;
   const std::scoped_lock lock(mutex_);
-  return upstreams_;
+  for (const auto& known : upstreams_) {
+    if (known.use_count() > 1) used.push_back(known);
+  }
+  return used;
 }
 
 bool SharedBreakers::each_of(std::string_view upstream,

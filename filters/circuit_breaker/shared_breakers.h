@@ -41,13 +41,14 @@ class SharedBreakers {
   std::shared_ptr<UpstreamBreakers> of(std::string_view upstream, std::string_view route,
                                        const config::CircuitBreaker& policy, TimePoint now);
 
-  // The hooks of the admin API. False when no breaker has that upstream.
+  // The hooks of the admin API. False when no filter uses that upstream.
   bool force_open(std::string_view upstream, TimePoint now, std::optional<Duration> length);
   bool force_close(std::string_view upstream, TimePoint now);
   bool release(std::string_view upstream, TimePoint now);
   bool reset(std::string_view upstream, TimePoint now);
   [[nodiscard]] std::vector<BreakerReport> reports(TimePoint now) const;
 
+  // Those that a filter uses; what a reload took away keeps its state unseen.
   [[nodiscard]] std::vector<std::shared_ptr<UpstreamBreakers>> all() const;
 
  private:

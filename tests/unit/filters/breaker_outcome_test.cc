@@ -95,6 +95,8 @@ TEST(BreakerOutcome, OfAConnectionFollowsThePhase) {
        CallOutcome::kFailure, CallOutcome::kFailure},
       {lost(Verdict::kClientError, Errc::kProtocol, Phase::kNoConnection), CallOutcome::kNeutral,
        CallOutcome::kNeutral, CallOutcome::kFailure},
+      {answered(Verdict::kCancelled), CallOutcome::kSuccess, CallOutcome::kNeutral,
+       CallOutcome::kNeutral},
       {lost(Verdict::kCancelled, Errc::kCancelled, Phase::kFullyWritten), CallOutcome::kNeutral,
        CallOutcome::kNeutral, CallOutcome::kNeutral},
       {answered(Verdict::kRefusedUnsent), CallOutcome::kSuccess, CallOutcome::kNeutral,

@@ -2,169 +2,17 @@
 // whatever becomes of the exchange (resilience 5.3 row Breaker, 5.4).
 #include "filters/circuit_breaker/circuit_breaker.h"
 
-#include <functional>
-#include <string>
-#include <vector>
+#include <string_view>
 
-#include "filters/observe/observe.h"
-#include "tests/unit/filters/chain_fixture.h"
+#include "tests/unit/filters/circuit_breaker_fixture.h"
 
 namespace outrigger::filters {
 namespace {
-
-using config::BreakerKey;
 
 std::string_view header(const http::Response& answer, std::string_view name) {
   const http::Field* field = answer.head.headers.find(name);
   return field == nullptr ? std::string_view() : std::string_view(field->value);
 }
-
-config::CircuitBreaker quick_policy(std::vector<BreakerKey> key) {
-  config::CircuitBreaker policy;
-  policy.failures_in_a_row = 2;
-  policy.open = {.first = 5s, .factor = 2, .max = 20s, .jitter = 0};
-  policy.half_open = {.probes = 1, .lease = 60s, .successes = 1};
-  policy.ramp.reset();
-  policy.key = std::move(key);
-  return policy;
-}
-
-class CircuitBreakerTest : public ChainTest {
- protected:
-  CircuitBreakerTest() {
-    upstream_.name = "llm";
-    upstream_.policies.circuit_breaker = quick_policy({BreakerKey::kModel});
-    upstream_.policies.headers = config::DecisionHeaders::kFull;
-    loop_.advance(1000s);
-  }
-  ~CircuitBreakerTest() override {
-    scope_.cancel({});
-    loop_.advance(0s);
-    outcome_.reset();
-    exchange_.reset();
-    chain_.reset();
-    for (const Pinned& breaker : group()->all()) {
-      EXPECT_EQ(breaker->permits_out(), 0u) << to_string(breaker->kind());
-      EXPECT_EQ(breaker->status(loop_.now()).probes_out, 0u) << to_string(breaker->kind());
-    }
-  }
-
-  // ---- what the upstream does with the next calls ----
-
-  using Script = ScriptedEnd::Script;
-  static void attempt(Exchange& exchange, std::uint16_t endpoint = 0) {
-    Attempt made;
-    made.endpoint_index = endpoint;
-    made.started = exchange.loop.now();
-    made.phase = Phase::kAnswered;
-    made.status = 200;
-    exchange.attempts.push_back(made);
-  }
-  // An answer that the classifier judges at once.
-  Script ends(Verdict verdict, std::uint16_t endpoint = 0) {
-    return [verdict, endpoint](Exchange& exchange) -> Task<Result<http::Response>> {
-      attempt(exchange, endpoint);
-      exchange.conclude(exchange.attempts.size() - 1, verdict);
-      co_return http::Response{};
-    };
-  }
-  // A stream: its end is told later.
-  Script streams() {
-    return [](Exchange& exchange) -> Task<Result<http::Response>> {
-      attempt(exchange);
-      co_return http::Response{};
-    };
-  }
-  static void lose_connection(Exchange& exchange, std::uint16_t endpoint = 0) {
-    attempt(exchange, endpoint);
-    Attempt& made = exchange.attempts.back();
-    made.failed = true;
-    made.status = 0;
-    made.phase = Phase::kNoConnection;
-    made.code = Errc::kConnect;
-    exchange.conclude(exchange.attempts.size() - 1, Verdict::kRefusedUnsent);
-  }
-  Script connects_nowhere() {
-    return [](Exchange& exchange) -> Task<Result<http::Response>> {
-      lose_connection(exchange);
-      co_return fail(Errc::kConnect, Origin::kUpstream, "connection_refused");
-    };
-  }
-
-  // ---- calls ----
-
-  void build() {
-    if (chain_ != nullptr) return;
-    if (observed_) add(std::make_unique<Observe>(observe_, "llm", "_default"));
-    add(std::make_unique<CircuitBreaker>(breakers_, upstream_, route_, shard_, loop_.now()));
-    end_with([this](Exchange& exchange) {
-      ++reached_;
-      return upstream_does_(exchange);
-    });
-    chain_ = std::make_unique<Chain>(std::move(filters_));
-  }
-  // A new exchange that asks for `model`; over unless the script waits.
-  void call(Script script, std::string_view model = "big") {
-    build();
-    outcome_.reset();
-    exchange_.reset();
-    request_ = {};
-    upstream_does_ = std::move(script);
-    exchange().model = model;
-    exchange().routed.policies = &upstream_.policies;
-    again();
-  }
-  Task<void> run() {
-    outcome_ = std::make_unique<Result<http::Response>>(co_await chain_->run(exchange()));
-  }
-  // Another attempt of the same exchange, as retry makes it.
-  void again() {
-    outcome_.reset();
-    tasks_.spawn(run());
-    loop_.advance(0s);
-  }
-  void trip(std::string_view model = "big") {
-    call(ends(Verdict::kTransient), model);
-    call(ends(Verdict::kTransient), model);
-  }
-  [[nodiscard]] bool refused() const {
-    return outcome_ && !*outcome_ && outcome_->error().reason == "circuit_open";
-  }
-
-  std::shared_ptr<UpstreamBreakers> group() {
-    const auto& policy =
-        route_ != nullptr ? route_->policies.circuit_breaker : upstream_.policies.circuit_breaker;
-    return breakers_.of("llm", route_ != nullptr ? route_->name : "", *policy, loop_.now());
-  }
-  BreakerState state(std::string_view model = "big") {
-    return group()->of({.model = model, .credential = 0, .endpoint = {}}, loop_.now())->state();
-  }
-  BreakerState endpoint_state(std::string_view endpoint) {
-    return group()->of({.model = {}, .credential = 0, .endpoint = endpoint}, loop_.now())->state();
-  }
-  void use_endpoints(std::size_t count) {
-    upstream_.policies.circuit_breaker = quick_policy({BreakerKey::kEndpoint});
-    for (std::size_t i = 0; i < count; ++i) {
-      upstream_.endpoints.push_back(
-          {.url = "", .tls = false, .host = "e" + std::to_string(i), .port = 80, .base_path = ""});
-    }
-  }
-  void pass(Duration d) {
-    loop_.advance(d);
-    group()->tick(loop_.now());
-  }
-
-  config::Upstream upstream_;
-  config::Route own_route_;
-  const config::Route* route_ = nullptr;
-  MetricRegistry metrics_;
-  MetricShard& shard_ = metrics_.add_shard();
-  ObserveContext observe_{shard_, nullptr, LogStyle::kJson, 1};
-  bool observed_ = false;
-  SharedBreakers breakers_{{.listener = {}, .seed = 1}};
-  Script upstream_does_;
-  int reached_ = 0;
-};
 
 TEST_F(CircuitBreakerTest, RefusesAtOnceAndMakesNoAttempt) {
   trip();
@@ -214,11 +62,20 @@ TEST_F(CircuitBreakerTest, AStreamThatNobodyConcludedIsCancelledWithItsExchange)
   pass(5s);
   call(streams());
   EXPECT_EQ(exchange().circuit, "half_open");
-  EXPECT_EQ(exchange().attempts.back().permits[1].pass.probe(), true);
+  EXPECT_EQ(exchange().attempts.back().permits[0].pass.probe(), true);
   exchange_.reset();
   EXPECT_EQ(state(), BreakerState::kHalfOpen) << "a cancelled probe says nothing";
   call(ends(Verdict::kOk));
   EXPECT_EQ(state(), BreakerState::kClosed) << "and its permit is free again";
+}
+
+TEST_F(CircuitBreakerTest, AStreamTellsTheHostAtItsHead) {
+  call(connects_nowhere());
+  call(connects_nowhere());
+  pass(5s);
+  call(streams());
+  EXPECT_EQ(group()->host().state(), BreakerState::kClosed) << "others need not wait for its end";
+  EXPECT_EQ(exchange().attempts.back().permits[1].breaker, nullptr);
 }
 
 TEST_F(CircuitBreakerTest, AClientThatLeavesBeforeAnAttemptGivesItsPermitBack) {
@@ -389,94 +246,6 @@ TEST_F(CircuitBreakerTest, SlowFirstEventsOpenIt) {
   call(ends(Verdict::kOk));
   ASSERT_TRUE(refused());
   EXPECT_NE(outcome_->error().detail.find("(slow)"), std::string::npos);
-}
-
-// ---- endpoints ----
-
-TEST_F(CircuitBreakerTest, AnOpenEndpointIsAvoidedStrictlyForOneAttempt) {
-  use_endpoints(3);
-  call(ends(Verdict::kTransient, 1));
-  call(ends(Verdict::kTransient, 1));
-  EXPECT_EQ(endpoint_state("e1:80"), BreakerState::kOpen);
-  std::uint64_t avoided = 0;
-  bool strictly = false;
-  call([&](Exchange& exchange) -> Task<Result<http::Response>> {
-    avoided = exchange.avoid;
-    strictly = exchange.avoid_strictly;
-    attempt(exchange, 0);
-    exchange.conclude(0, Verdict::kOk);
-    co_return http::Response{};
-  });
-  EXPECT_EQ(avoided, 0b010u);
-  EXPECT_TRUE(strictly);
-  EXPECT_EQ(exchange().avoid, 0u);
-  EXPECT_FALSE(exchange().avoid_strictly);
-}
-
-TEST_F(CircuitBreakerTest, AnEndpointThatFailedBeforeIsBetterThanAnOpenOne) {
-  use_endpoints(2);
-  call(ends(Verdict::kTransient, 1));
-  call(ends(Verdict::kTransient, 1));
-  call(ends(Verdict::kOk));
-  exchange().avoid = 0b01;
-  std::uint64_t avoided = 0;
-  upstream_does_ = [&](Exchange& exchange) -> Task<Result<http::Response>> {
-    avoided = exchange.avoid;
-    co_return co_await ends(Verdict::kOk)(exchange);
-  };
-  again();
-  EXPECT_EQ(avoided, 0b10u);
-  EXPECT_EQ(exchange().avoid, 0b01u);
-}
-
-TEST_F(CircuitBreakerTest, WhenAllEndpointsAreOpenItRefusesUntilTheFirstProbe) {
-  use_endpoints(2);
-  for (const std::uint16_t endpoint : {0, 1}) {
-    call(ends(Verdict::kTransient, endpoint));
-    call(ends(Verdict::kTransient, endpoint));
-    pass(1s);
-  }
-  call(ends(Verdict::kOk));
-  ASSERT_TRUE(refused());
-  EXPECT_EQ(exchange().retry_after, 3s);
-}
-
-TEST_F(CircuitBreakerTest, AHalfOpenEndpointMayBeChosenByOneExchangeAtATime) {
-  use_endpoints(2);
-  call(ends(Verdict::kTransient, 1));
-  call(ends(Verdict::kTransient, 1));
-  pass(5s);
-  std::vector<std::uint64_t> avoided;
-  const auto note_and = [&](std::uint16_t endpoint) -> Script {
-    return [&avoided, endpoint](Exchange& exchange) -> Task<Result<http::Response>> {
-      avoided.push_back(exchange.avoid);
-      attempt(exchange, endpoint);
-      co_return http::Response{};
-    };
-  };
-  call(note_and(0));  // the balancer chose the other: the probe is free again
-  call(note_and(1));
-  const Exchange* probing = exchange_.release();
-  call(note_and(0));
-  EXPECT_EQ(avoided, (std::vector<std::uint64_t>{0, 0, 0b10}));
-  const_cast<Exchange*>(probing)->conclude(0, Verdict::kOk);
-  delete probing;
-  EXPECT_EQ(endpoint_state("e1:80"), BreakerState::kClosed);
-}
-
-TEST_F(CircuitBreakerTest, EndpointsThatCouldNotBeReachedCountEach) {
-  use_endpoints(3);
-  for (int i = 0; i < 2; ++i) {
-    call([](Exchange& exchange) -> Task<Result<http::Response>> {
-      lose_connection(exchange, 2);
-      attempt(exchange, 0);
-      exchange.conclude(exchange.attempts.size() - 1, Verdict::kOk);
-      co_return http::Response{};
-    });
-  }
-  EXPECT_EQ(endpoint_state("e2:80"), BreakerState::kOpen);
-  EXPECT_EQ(endpoint_state("e0:80"), BreakerState::kClosed);
-  EXPECT_EQ(group()->host().state(), BreakerState::kClosed) << "the upstream was reached";
 }
 
 // ---- the answer ----
