@@ -88,6 +88,19 @@ void Breaker::conclude(Pass pass, Ending ending, TimePoint now, double random) {
   if (state_ == BreakerState::kHalfOpen) judge_probe(ending, now, random);
 }
 
+std::optional<TimePoint> Breaker::only_counts_until() const noexcept {
+  if (state_ != BreakerState::kClosed || ramp_until_ || run_ > 0 || !window_.good()) {
+    return std::nullopt;
+  }
+  return window_.bucket_end();
+}
+
+void Breaker::add_successes(std::uint32_t calls) noexcept {
+  if (calls == 0) return;
+  run_ = 0;
+  window_.add_good(calls);
+}
+
 void Breaker::count(Ending ending, TimePoint now, double random) {
   const bool failed = ending.outcome != CallOutcome::kSuccess;
   window_.add(now, {.failed = failed, .slow = ending.slow});

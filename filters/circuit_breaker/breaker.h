@@ -62,6 +62,12 @@ class Breaker {
   // most one change of state.
   void advance(TimePoint now, double random);
 
+  // While it is closed and nothing failed of late, a success only adds to a count: until when that
+  // is sure. Nothing: conclude() each.
+  [[nodiscard]] std::optional<TimePoint> only_counts_until() const noexcept;
+  // Ends so many passes of this era with a success before that time.
+  void add_successes(std::uint32_t calls) noexcept;
+
   void force_open(TimePoint now, std::optional<Duration> length);
   void force_close(TimePoint now);
   void release(TimePoint now);  // of a forced state; else nothing

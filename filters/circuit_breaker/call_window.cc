@@ -51,6 +51,16 @@ void CallWindow::add(TimePoint now, CallMark mark) noexcept {
   add_to(sum_, mark);
 }
 
+void CallWindow::add_good(std::uint32_t calls) noexcept {
+  buckets_[newest_ % kBuckets].calls += calls;
+  sum_.calls += calls;
+}
+
+std::optional<TimePoint> CallWindow::bucket_end() const noexcept {
+  if (!last_.empty()) return std::nullopt;
+  return TimePoint{bucket_length_ * (newest_ + 1)};
+}
+
 CallTally CallWindow::tally(TimePoint now) noexcept {
   if (last_.empty()) roll_to(now);
   return sum_;

@@ -41,6 +41,14 @@ class CallWindow {
   [[nodiscard]] CallTally tally(TimePoint now) noexcept;
   void clear() noexcept;
 
+  // Calls that neither failed nor were slow and came before `bucket_end()`; cheaper than one add()
+  // each.
+  void add_good(std::uint32_t calls) noexcept;
+  // Until when calls fall into the bucket that is filled; nothing where the last calls are counted.
+  [[nodiscard]] std::optional<TimePoint> bucket_end() const noexcept;
+  // No call in it failed or was slow, as far as it was rolled.
+  [[nodiscard]] bool good() const noexcept { return sum_.failures == 0 && sum_.slow == 0; }
+
  private:
   void roll_to(TimePoint now) noexcept;
 

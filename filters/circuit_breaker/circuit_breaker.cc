@@ -120,11 +120,12 @@ std::optional<Refused> CircuitBreaker::ask(Exchange& exchange, Passage& passage)
 std::optional<Refused> CircuitBreaker::ask_key(Exchange& exchange, Passage& passage) {
   const TimePoint now = exchange.loop.now();
   const bool keyed = by_model_ || by_credential_;
-  const Pinned breaker = keyed ? keys_->of(key_of(exchange), now) : Pinned(keys_->whole());
-  const std::expected<Permit, Refused> permit = breaker->ask(now);
+  const std::expected<Permit, Refused> permit =
+      keyed ? keys_->ask(key_of(exchange), now) : keys_->whole().ask(now);
   if (!permit) return permit.error();
   passage.hold_key(*permit);
-  if (breaker->state() != BreakerState::kClosed) exchange.circuit = to_string(breaker->state());
+  const BreakerState state = permit->breaker->state();
+  if (state != BreakerState::kClosed) exchange.circuit = to_string(state);
   // A probe passes even then: its success is the way back.
   if (permit->pass.probe()) return std::nullopt;
   const std::optional<Duration> opened = keys_->opened_by_keys(now);

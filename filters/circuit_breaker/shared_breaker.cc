@@ -1,5 +1,7 @@
 #include "filters/circuit_breaker/shared_breaker.h"
 
+#include <limits>
+
 #include "filters/circuit_breaker/upstream_breakers.h"
 #include "filters/exchange.h"
 
@@ -34,6 +36,7 @@ SharedBreaker::SharedBreaker(UpstreamBreakers& owner, BreakerKind kind, const Ke
       random_(seed),
       breaker_(std::move(policy), now) {
   if (owner_.disabled()) breaker_.force_close(now);
+  fold();
   publish();
 }
 
@@ -45,6 +48,16 @@ bool SharedBreaker::quiet() const noexcept {
 }
 void SharedBreaker::publish() noexcept {
   word_.store(word_of(breaker_), std::memory_order_relaxed);
+  const std::optional<TimePoint> until = breaker_.only_counts_until();
+  only_counts_until_.store(until ? until->since_start.count() : 0, std::memory_order_relaxed);
+  const auto& slow = breaker_.policy().slow;
+  slow_after_.store(slow ? slow->first_event.count() : std::numeric_limits<std::int64_t>::max(),
+                    std::memory_order_relaxed);
+}
+
+// What was counted without the lock, in the order of the calls as far as there is one.
+void SharedBreaker::fold() noexcept {
+  breaker_.add_successes(successes_.take(breaker_.era()));
 }
 
 // What changes is noted before the next change can come, and told when nothing is locked.
@@ -54,10 +67,12 @@ void SharedBreaker::change(TimePoint now, Action action) {
   std::optional<Duration> wait;
   {
     const std::scoped_lock lock(mutex_);
+    fold();
     const std::uint32_t era = breaker_.era();
     action(breaker_);
     publish();
     if (breaker_.era() != era) {
+      (void)successes_.take(breaker_.era());  // late ones of the era that ended
       changed = breaker_.last_change();
       wait = breaker_.retry_after(now);
       owner_.note(*this, *changed, now, wait);
@@ -66,13 +81,16 @@ void SharedBreaker::change(TimePoint now, Action action) {
   if (changed) owner_.tell(*this, *changed, wait);
 }
 
-std::expected<Permit, Refused> SharedBreaker::ask(TimePoint now) {
+std::optional<Permit> SharedBreaker::ask_quietly() noexcept {
   // A pass of a state that ends just now is of the era before: its outcome will be ignored.
   const std::uint64_t word = word_.load(std::memory_order_relaxed);
-  if (quiet_in(word)) {
-    permits_.fetch_add(1, std::memory_order_relaxed);
-    return Permit{this, Pass{era_in(word)}};
-  }
+  if (!quiet_in(word)) return std::nullopt;
+  permits_.fetch_add(1, std::memory_order_relaxed);
+  return Permit{this, Pass{era_in(word)}};
+}
+
+std::expected<Permit, Refused> SharedBreaker::ask(TimePoint now) {
+  if (const std::optional<Permit> permit = ask_quietly()) return *permit;
   std::expected<Permit, Refused> answer;
   change(now, [&](Breaker& breaker) {
     const std::expected<Pass, Refusal> pass = breaker.ask(now, random_.unit());
@@ -101,7 +119,20 @@ std::optional<Permit> SharedBreaker::permit_since(TimePoint started, TimePoint n
   return permit;
 }
 
+bool SharedBreaker::counts_quietly(Pass pass, const Attempt& attempt, TimePoint now) noexcept {
+  if (attempt.verdict != Verdict::kOk || attempt.failed || pass.probe()) return false;
+  if (attempt.scope != config::Scope::kDefault) return false;
+  if (now.since_start.count() >= only_counts_until_.load(std::memory_order_relaxed)) return false;
+  const Duration latency = attempt.answered.value_or(attempt.ended) - attempt.started;
+  if (latency.count() > slow_after_.load(std::memory_order_relaxed)) return false;
+  return successes_.add(pass.era);
+}
+
 void SharedBreaker::end(Pass pass, const Attempt& attempt, TimePoint now) {
+  if (counts_quietly(pass, attempt, now)) {
+    permits_.fetch_sub(1, std::memory_order_release);
+    return;
+  }
   change(now, [&](Breaker& breaker) {
     const Ending ending =
         kind_ == BreakerKind::kHost ? of_connection(attempt) : of_call(attempt, breaker.policy());
@@ -139,6 +170,7 @@ void SharedBreaker::adopt(const BreakerPolicy& policy, TimePoint now) {
 
 BreakerStatus SharedBreaker::status(TimePoint now) {
   const std::scoped_lock lock(mutex_);
+  fold();
   return breaker_.status(now);
 }
 

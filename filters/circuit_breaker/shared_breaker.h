@@ -14,6 +14,7 @@
 
 #include "filters/circuit_breaker/breaker.h"
 #include "filters/circuit_breaker/permit.h"
+#include "filters/circuit_breaker/success_tally.h"
 #include "proxy/base/random.h"
 
 namespace outrigger::filters {
@@ -54,12 +55,14 @@ class SharedBreaker {
   SharedBreaker(const SharedBreaker&) = delete;
   SharedBreaker& operator=(const SharedBreaker&) = delete;
 
-  // A permit, to be ended exactly once by end() or give_back(). Lock-free while closed.
+  // A permit without asking further, while every call passes. Lock-free.
+  std::optional<Permit> ask_quietly() noexcept;
+  // A permit, to be ended exactly once by end() or give_back().
   std::expected<Permit, Refused> ask(TimePoint now);
   // A permit for an attempt that began at `started` and asked nobody; nothing when the breaker is
   // not closed, or was not yet then.
   std::optional<Permit> permit_since(TimePoint started, TimePoint now);
-  // The attempt's verdict is final.
+  // The attempt's verdict is final. Lock-free for a success while nothing failed of late.
   void end(Pass pass, const Attempt& attempt, TimePoint now);
   // The permit was not used, or what became of it says nothing.
   void give_back(Pass pass, TimePoint now);
@@ -88,13 +91,19 @@ class SharedBreaker {
   template <class Action>
   void change(TimePoint now, Action action);
   void publish() noexcept;
+  void fold() noexcept;
+  [[nodiscard]] bool counts_quietly(Pass pass, const Attempt& attempt, TimePoint now) noexcept;
 
   UpstreamBreakers& owner_;
   const BreakerKind kind_;
   const std::string model_;
   const std::string endpoint_;
   const KeyView key_;
-  std::atomic<std::uint64_t> word_;        // era, state, quiet
+  std::atomic<std::uint64_t> word_;  // era, state, quiet
+  // Before this time a success that is not slow is only counted; in nanoseconds.
+  std::atomic<std::int64_t> only_counts_until_{0};
+  std::atomic<std::int64_t> slow_after_{0};  // in nanoseconds
+  SuccessTally successes_;
   std::atomic<std::uint32_t> permits_{0};  // not ended yet
   std::atomic<std::uint32_t> pins_{0};     // it is looked at, so it must stay
   std::mutex mutex_;

@@ -10,6 +10,11 @@ namespace {
 // How many of the oldest keys are looked at for one that may go: what a lookup may cost.
 constexpr int kLooks = 16;
 
+KeyView cut(KeyView key) noexcept {
+  key.model = key.model.substr(0, UpstreamBreakers::kLongestModel);
+  return key;
+}
+
 bool refuses_all(BreakerState state) noexcept {
   return state == BreakerState::kOpen || state == BreakerState::kForcedOpen;
 }
@@ -39,20 +44,39 @@ BreakerPolicy UpstreamBreakers::policy() {
   return policy_;
 }
 
-Pinned UpstreamBreakers::of(KeyView key, TimePoint now) {
-  key.model = key.model.substr(0, kLongestModel);
-  const std::size_t hash = KeyHash()(key);
-  Shard& shard = shards_[(hash >> 8) % kShards];
+std::expected<Permit, Refused> UpstreamBreakers::ask(const KeyView& key, TimePoint now) {
+  Pinned breaker;
+  {
+    const KeyView bounded = cut(key);
+    const std::size_t hash = KeyHash()(bounded);
+    Shard& shard = shard_of(hash);
+    const std::scoped_lock lock(shard.mutex);
+    SharedBreaker& found = find(shard, bounded, hash, now);
+    if (const std::optional<Permit> permit = found.ask_quietly()) return *permit;
+    breaker = Pinned(found);
+  }
+  return breaker->ask(now);
+}
+
+Pinned UpstreamBreakers::of(const KeyView& key, TimePoint now) {
+  const KeyView bounded = cut(key);
+  const std::size_t hash = KeyHash()(bounded);
+  Shard& shard = shard_of(hash);
   const std::scoped_lock lock(shard.mutex);
+  return Pinned(find(shard, bounded, hash, now));
+}
+
+SharedBreaker& UpstreamBreakers::find(Shard& shard, const KeyView& key, std::size_t hash,
+                                      TimePoint now) {
   if (const auto known = shard.index.find(key); known != shard.index.end()) {
     shard.recent.splice(shard.recent.begin(), shard.recent, known->second);
     known->second->asked = now;
-    return Pinned(known->second->breaker);
+    return known->second->breaker;
   }
-  if (shard.index.size() >= shard_size_ && !make_room(shard, now)) return Pinned(overflow_);
+  if (shard.index.size() >= shard_size_ && !make_room(shard, now)) return overflow_;
   Entry& entry = shard.recent.emplace_front(*this, key, policy(), seed_ ^ hash, now);
   shard.index.emplace(entry.breaker.key(), shard.recent.begin());
-  return Pinned(entry.breaker);
+  return entry.breaker;
 }
 
 bool UpstreamBreakers::may_go(const Entry& entry, TimePoint now) noexcept {

@@ -11,6 +11,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <expected>
 #include <functional>
 #include <list>
 #include <memory>
@@ -56,8 +57,10 @@ class UpstreamBreakers {
 
   [[nodiscard]] SharedBreaker& host() noexcept { return host_; }
   [[nodiscard]] SharedBreaker& whole() noexcept { return whole_; }
-  // The breaker of a key; allocates only when the key is new.
-  Pinned of(KeyView key, TimePoint now);
+  // Asks the breaker of a key; allocates only when the key is new.
+  std::expected<Permit, Refused> ask(const KeyView& key, TimePoint now);
+  // The breaker of a key, made when it is new.
+  Pinned of(const KeyView& key, TimePoint now);
 
   // How long the upstream counts as open because so many of its keys are (upstream_opens_at: of
   // different models, where the key names one). Nothing when it does not. Lock-free.
@@ -114,6 +117,9 @@ class UpstreamBreakers {
   [[nodiscard]] bool disabled() const noexcept { return disabled_.load(std::memory_order_relaxed); }
 
   [[nodiscard]] BreakerPolicy policy();
+  Shard& shard_of(std::size_t hash) noexcept { return shards_[(hash >> 8) % kShards]; }
+  // Under the shard's lock.
+  SharedBreaker& find(Shard& shard, const KeyView& key, std::size_t hash, TimePoint now);
   static bool may_go(const Entry& entry, TimePoint now) noexcept;
   bool make_room(Shard& shard, TimePoint now);
   void derive();

@@ -44,7 +44,7 @@ class BreakerSharedTest : public ::testing::Test {
     return group_->of(key(model, credential), now_)->state();
   }
   std::expected<Permit, Refused> ask(std::string_view model, std::uint64_t credential = 1) {
-    return group_->of(key(model, credential), now_)->ask(now_);
+    return group_->ask(key(model, credential), now_);
   }
   void end(const Permit& permit, Verdict verdict) {
     permit.breaker->end(permit.pass, ended(verdict), now_);
@@ -289,6 +289,36 @@ TEST_F(BreakerSharedTest, MetricsShowTheStrictestStateAndExactTimes) {
   has(R"(outrigger_circuit_open_seconds_total{upstream="llm"} 7)");
 }
 
+// Successes are counted without the lock while all is well: the same must come of it.
+TEST_F(BreakerSharedTest, ItCountsAsTheBreakerAloneWould) {
+  policy_.failures_in_a_row = 4;
+  policy_.slow = config::SlowCalls{.first_event = 1s, .rate = 0.3};
+  for (std::uint64_t seed = 0; seed < 300; ++seed) {
+    Random random(seed);
+    if (seed % 3 == 0) policy_.window_calls = 15;
+    SharedBreakers breakers({.listener = {}, .seed = 1});
+    const auto group = breakers.of("llm", {}, policy_, now_);
+    Breaker alone(std::make_shared<const config::CircuitBreaker>(policy_), now_);
+    const std::uint64_t health = 2 + random.below(40);
+    for (int i = 0; i < 300; ++i) {
+      now_ = now_ + Duration{static_cast<std::int64_t>(random.below(800'000'000))};
+      Attempt attempt = ended(random.below(health) == 0 ? Verdict::kTransient : Verdict::kOk);
+      if (random.below(health) == 0) attempt.answered = TimePoint{2s};
+      const auto permit = group->ask(key("m"), now_);
+      const auto pass = alone.ask(now_, 0.5);
+      ASSERT_EQ(permit.has_value(), pass.has_value()) << "seed " << seed << ", call " << i;
+      if (permit) permit->breaker->end(permit->pass, attempt, now_);
+      if (pass) alone.conclude(*pass, of_call(attempt, policy_), now_, 0.5);
+      if (i % 7 != 0) continue;
+      const BreakerStatus a = group->of(key("m"), now_)->status(now_);
+      const BreakerStatus b = alone.status(now_);
+      ASSERT_EQ(a.window, b.window) << "seed " << seed << ", call " << i;
+      ASSERT_EQ(a.failures_in_a_row, b.failures_in_a_row) << "seed " << seed << ", call " << i;
+      ASSERT_EQ(a.state, b.state) << "seed " << seed << ", call " << i;
+    }
+  }
+}
+
 TEST_F(BreakerSharedTest, EveryPermitOfManyThreadsEndsAndNoBoundIsPassed) {
   constexpr int kThreads = 4;
   constexpr int kCalls = 5000;
@@ -305,7 +335,7 @@ TEST_F(BreakerSharedTest, EveryPermitOfManyThreadsEndsAndNoBoundIsPassed) {
       const TimePoint now{Duration{
           static_cast<std::int64_t>(clock.fetch_add(50'000'000, std::memory_order_relaxed))}};
       const std::string model = fmt::format("m{}", random.below(40));
-      if (const auto permit = group->of(key(model), now)->ask(now)) held.push_back(*permit);
+      if (const auto permit = group->ask(key(model), now)) held.push_back(*permit);
       (void)group->opened_by_keys(now);
       while (held.size() > random.below(4)) {
         const Permit permit = held.back();
