@@ -19,6 +19,14 @@ constexpr std::uint32_t era_in(std::uint64_t word) noexcept {
   return static_cast<std::uint32_t>(word >> 32);
 }
 
+// One for which outcome.h needs no more of the policy than this limit.
+bool is_plain_success(BreakerKind kind, const Attempt& attempt, Duration slow_after) noexcept {
+  if (kind == BreakerKind::kHost) return attempt.status != 0;
+  if (attempt.verdict != Verdict::kOk || attempt.failed) return false;
+  return attempt.scope == config::Scope::kDefault &&
+         attempt.answered.value_or(attempt.ended) - attempt.started <= slow_after;
+}
+
 }  // namespace
 
 std::string_view to_string(BreakerKind kind) noexcept {
@@ -120,11 +128,9 @@ std::optional<Permit> SharedBreaker::permit_since(TimePoint started, TimePoint n
 }
 
 bool SharedBreaker::counts_quietly(Pass pass, const Attempt& attempt, TimePoint now) noexcept {
-  if (attempt.verdict != Verdict::kOk || attempt.failed || pass.probe()) return false;
-  if (attempt.scope != config::Scope::kDefault) return false;
+  const Duration slow_after{slow_after_.load(std::memory_order_relaxed)};
+  if (pass.probe() || !is_plain_success(kind_, attempt, slow_after)) return false;
   if (now.since_start.count() >= only_counts_until_.load(std::memory_order_relaxed)) return false;
-  const Duration latency = attempt.answered.value_or(attempt.ended) - attempt.started;
-  if (latency.count() > slow_after_.load(std::memory_order_relaxed)) return false;
   return successes_.add(pass.era);
 }
 
