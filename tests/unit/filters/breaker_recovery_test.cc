@@ -239,6 +239,8 @@ TEST_F(BreakerRecoveryTest, ResetForgetsEverything) {
   policy_.ramp = 10s;
   become_half_open();
   call(kBad);
+  wait(10s);
+  ASSERT_EQ(state(), BreakerState::kHalfOpen);
   breaker().reset(now_);
   EXPECT_EQ(state(), BreakerState::kClosed);
   EXPECT_FALSE(breaker().status(now_).ramping);

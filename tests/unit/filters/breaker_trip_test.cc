@@ -103,6 +103,13 @@ TEST_F(BreakerTripTest, NotBySharesThatBinaryFractionsCannotHold) {
   EXPECT_EQ(opened_after(std::string(72, 'g') + std::string(28, 'b')), 0);
 }
 
+TEST_F(BreakerTripTest, NotWithoutAFailureWhateverTheRate) {
+  policy_.failure_rate = 0;
+  policy_.slow = config::SlowCalls{.first_event = 90s, .rate = 0};
+  EXPECT_EQ(opened_after(std::string(20, 'g')), 0);
+  EXPECT_EQ(opened_after(std::string(20, 'g') + "b"), 21);
+}
+
 TEST_F(BreakerTripTest, AWindowRollsOverWithNoTraffic) {
   policy_.failures_in_a_row.reset();
   calls(9, kBad);
