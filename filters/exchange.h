@@ -52,6 +52,7 @@ struct Attempt {
   std::optional<TimePoint> answered = {};  // first event of a stream, else the head
   Duration waited{0};                      // before this attempt, because of the last one
   std::string_view stop = {};              // why no other followed: a literal; empty when one did
+  bool probe = false;                      // asked whether an earlier one was executed
   std::array<Permit, 2> permits = {};      // of the circuit breaker
 };
 
@@ -79,6 +80,7 @@ class EventTimer {
 };
 
 struct Exchange;
+class ReplayBody;
 
 // Told once, after the answer was delivered or given up; see Exchange::when_delivered.
 class DeliveryObserver {
@@ -153,14 +155,22 @@ struct Exchange {
   std::string_view model;        // interned in the request's headers
   std::uint64_t credential = 0;  // a keyed hash of the client's credential: never the credential
 
+  // The request's body where it is no buffer in memory and can be read again; see filters/intake.
+  ReplayBody* replay = nullptr;
+
   // Until when the answer must begin: the least of the route's and the caller's word.
   std::optional<TimePoint> deadline;
+  std::string_view deadline_asked;  // the caller's Outrigger-Deadline, which the gateway takes off
+  // Of an answer that the proxy makes: when to come back, where that is known.
+  std::optional<Duration> retry_after;
+  std::uint16_t give_up_status = 0;  // ... and its status, where not that of the problem
   // Multiplies timeouts.headers and first_event of the next attempt (Retry::timeout_factor).
   double patience = 1;
   // Endpoints that this attempt should leave alone, a bit each by index: failed before, or with an
   // open breaker. Used all the same when no other is left, unless `avoid_strictly`.
   std::uint64_t avoid = 0;
   bool avoid_strictly = false;
+  bool probing = false;  // what runs asks after an earlier attempt of the exchange
 };
 
 // Answers whose length in time says nothing of their health: event streams, gRPC, tunnels.

@@ -15,9 +15,15 @@ const http::Via& own_via() {
   return via;
 }
 
-void remove_own(http::Headers& headers) {
-  std::erase_if(headers.fields(),
-                [](const http::Field& field) { return http::is_own_header(field.name); });
+// The text of a field that goes stays with the message; what a later filter needs is kept.
+void remove_own(Exchange& exchange) {
+  std::erase_if(exchange.request.head.headers.fields(), [&](const http::Field& field) {
+    if (!http::is_own_header(field.name)) return false;
+    if (http::equals_ignore_case(field.name, "outrigger-deadline")) {
+      exchange.deadline_asked = field.value;
+    }
+    return true;
+  });
 }
 
 Task<Result<http::Response>> refused(Error error) {
@@ -58,7 +64,7 @@ void Gateway::prepare(Exchange& exchange) const {
   });
   http::Headers& headers = request.head.headers;
   http::remove_hop_by_hop(headers);
-  remove_own(headers);
+  remove_own(exchange);
   // The endpoint that is chosen gives the authority.
   headers.remove(http::HeaderId::kHost);
   own_via().append_to(headers, request.head.version);

@@ -94,7 +94,7 @@ class Line {
 
 // Numbers, keys and texts of bounded length; the rest is counted by its size.
 constexpr std::size_t kFixedRoom = 2048;
-constexpr std::size_t kAttemptRoom = 512 + kLongestText * kMostEscaped * 2;
+constexpr std::size_t kAttemptRoom = 512 + kLongestText * kMostEscaped * 3;
 
 std::size_t room_for(const AccessRecord& record, std::string_view target) noexcept {
   std::size_t texts = std::min(target.size(), kLongestPath);
@@ -103,6 +103,10 @@ std::size_t room_for(const AccessRecord& record, std::string_view target) noexce
     texts += std::min(text.size(), kLongestText);
   }
   return kFixedRoom + texts * kMostEscaped + record.attempts.size() * kAttemptRoom;
+}
+
+bool went_well(const Attempt& attempt) noexcept {
+  return !attempt.judged || attempt.verdict == Verdict::kOk;
 }
 
 void write_attempts(Line& line, const AccessRecord& record) noexcept {
@@ -116,14 +120,17 @@ void write_attempts(Line& line, const AccessRecord& record) noexcept {
     line.number("{\"n\":", n);
     line.plain(",\"addr\":", attempt.endpoint);
     line.number(",\"status\":", attempt.status);
-    if (attempt.failed) {
-      line.plain(",\"error\":", error_of(attempt));
+    if (attempt.judged) line.plain(",\"verdict\":", to_string(attempt.verdict));
+    line.text(",\"error\":", error_of(attempt));
+    if (attempt.failed || !went_well(attempt)) {
       line.plain(",\"phase\":", to_string(attempt.phase));
-      line.text(",\"reason\":", attempt.reason);
     }
+    if (attempt.failed) line.text(",\"reason\":", attempt.reason);
     line.time(",\"dur_ms\":", attempt.ended - attempt.started);
     if (n > 1) line.time(",\"wait_ms\":", attempt.started - idle_since);
     if (attempt.reused_connection) line.literal(",\"reused\":true");
+    if (attempt.probe) line.literal(",\"probe\":true");
+    line.plain(",\"stop\":", attempt.stop);
     line.literal("}");
     idle_since = attempt.ended;
   }
@@ -221,6 +228,11 @@ std::string_view trace_id_of(std::string_view traceparent) noexcept {
 }
 
 std::string_view error_of(const Attempt& attempt) noexcept {
+  if (!attempt.error.empty()) return attempt.error;
+  return attempt.failed ? proxy_error_of(attempt) : std::string_view{};
+}
+
+std::string_view proxy_error_of(const Attempt& attempt) noexcept {
   Error error;
   error.code = attempt.code;
   error.origin = Origin::kUpstream;

@@ -55,7 +55,10 @@ void append_text(std::string& out, const AccessRecord& record);
 // The trace id of a traceparent field (W3C Trace Context 3.2), or empty when it is not valid.
 std::string_view trace_id_of(std::string_view traceparent) noexcept;
 
-// The RFC 9209 error of a failed attempt.
+// The RFC 9209 error of a failed attempt: one of a closed list.
+std::string_view proxy_error_of(const Attempt& attempt) noexcept;
+// What went wrong in one word: the provider's own code where it gave one, else the RFC 9209 error;
+// empty for an attempt without fault.
 std::string_view error_of(const Attempt& attempt) noexcept;
 
 }  // namespace outrigger::filters

@@ -48,6 +48,7 @@ http::Response answer_failure(Exchange& exchange, const Error& error) {
   problem.shape = error_shape(exchange.routed.policies);
   problem.request_id = exchange.id();
   problem.retry_after = exchange.retry_after;
+  problem.status = exchange.give_up_status;
   return http::make_problem(problem);
 }
 

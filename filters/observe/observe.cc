@@ -48,7 +48,14 @@ void remove_stamps(http::Headers& headers) {
   }
 }
 
-// `attempt1;dur=30001.000;desc="timeout"` (Server-Timing, W3C).
+// The verdict on what went wrong; without one its RFC 9209 error.
+std::string_view word_of(const Attempt& attempt) noexcept {
+  if (attempt.judged) return attempt.verdict == Verdict::kOk ? "" : to_string(attempt.verdict);
+  return attempt.failed ? proxy_error_of(attempt) : std::string_view{};
+}
+
+// `attempt1;dur=30001.000;desc="timeout", wait2;dur=500.000` (Server-Timing, W3C): the wait before
+// an attempt has its number.
 std::string server_timing(const Exchange& exchange, Duration ours) {
   std::string out = "outrigger;dur=";
   append_milliseconds(out, ours);
@@ -56,9 +63,20 @@ std::string server_timing(const Exchange& exchange, Duration ours) {
   for (const Attempt& attempt : exchange.attempts) {
     fmt::format_to(std::back_inserter(out), ", attempt{};dur=", ++n);
     append_milliseconds(out, attempt.ended - attempt.started);
-    if (attempt.failed) fmt::format_to(std::back_inserter(out), ";desc=\"{}\"", error_of(attempt));
+    const std::string_view what = word_of(attempt);
+    if (!what.empty()) fmt::format_to(std::back_inserter(out), ";desc=\"{}\"", what);
+    if (attempt.waited > Duration{0}) {
+      fmt::format_to(std::back_inserter(out), ", wait{};dur=", n);
+      append_milliseconds(out, attempt.waited);
+    }
   }
   return out;
+}
+
+// "throttled, not retried: max_attempts"
+std::string why_no_other(const Attempt& last) {
+  if (last.stop.empty() || last.stop == "ok") return {};
+  return fmt::format("{}, not retried: {}", word_of(last), last.stop);
 }
 
 void stamp_in_full(const Exchange& exchange, http::Headers& headers, std::string_view upstream) {
@@ -72,7 +90,15 @@ void stamp_in_full(const Exchange& exchange, http::Headers& headers, std::string
   if (exchange.source == Source::kProxy || exchange.source == Source::kCircuit) return;
   if (exchange.attempts.empty()) return;
   const Attempt& last = exchange.attempts.back();
-  headers.add("Proxy-Status", http::proxy_status({}, last.endpoint, last.status, {}));
+  headers.add("Proxy-Status",
+              http::proxy_status({}, last.endpoint, last.status, why_no_other(last)));
+}
+
+// By retry.give_up_status: the upstream's own must be told somewhere.
+bool status_was_replaced(const Exchange& exchange, const http::Response& response) noexcept {
+  return exchange.source == Source::kUpstream && !exchange.attempts.empty() &&
+         exchange.attempts.back().status != 0 &&
+         exchange.attempts.back().status != response.head.status;
 }
 
 }  // namespace
@@ -128,7 +154,13 @@ void Observe::stamp(Exchange& exchange, http::Response& response) const {
   if (exchange.attempts.size() > 1 || full) {
     headers.add("Outrigger-Attempts", fmt::format_int(exchange.attempts.size()).c_str());
   }
-  if (full) stamp_in_full(exchange, headers, upstream_);
+  if (full) {
+    stamp_in_full(exchange, headers, upstream_);
+  } else if (status_was_replaced(exchange, response)) {
+    const Attempt& last = exchange.attempts.back();
+    headers.add("Proxy-Status",
+                http::proxy_status({}, last.endpoint, last.status, why_no_other(last)));
+  }
   // Else a proxy of nginx's kind in front of us would hold the events back (operability 3.4).
   if (exchange.streamed && response.tunnel == nullptr &&
       headers.find(HeaderId::kXAccelBuffering) == nullptr) {

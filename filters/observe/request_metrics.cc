@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "filters/observe/access_record.h"
+#include "filters/retry/safety.h"
 #include "proxy/http/status.h"
 
 namespace outrigger::filters {
@@ -25,9 +26,14 @@ std::size_t class_index(int status) noexcept {
 
 }  // namespace
 
-// Until a classifier gives verdicts: statuses that ask for another try, and failures after which
-// nothing can have been executed, are retryable.
+// Where no classifier gave a verdict (a forwarded host, a filter that ended the attempt): statuses
+// that ask for another try, and failures after which nothing can have been executed, are retryable.
 Outcome outcome_of(const Attempt& attempt) noexcept {
+  if (attempt.judged) {
+    if (attempt.verdict == Verdict::kOk) return Outcome::kSuccess;
+    if (attempt.verdict == Verdict::kCancelled) return Outcome::kAborted;
+    return is_final(attempt.verdict) ? Outcome::kFatal : Outcome::kRetryable;
+  }
   if (attempt.failed) {
     if (attempt.code == Errc::kCancelled) return Outcome::kAborted;
     return attempt.phase <= Phase::kNothingAccepted ? Outcome::kRetryable : Outcome::kFatal;
@@ -95,7 +101,7 @@ void RequestMetrics::count_attempt(const Attempt& attempt) {
   }
   counter.add();
   if (!attempt.failed || attempt.code == Errc::kCancelled) return;
-  const std::string_view error = error_of(attempt);
+  const std::string_view error = proxy_error_of(attempt);
   Counter& errors = errors_[error];
   if (!errors) errors = shard_.counter(Metric::kUpstreamErrors, {upstream_, error});
   errors.add();

@@ -5,7 +5,8 @@
 namespace outrigger::filters {
 
 Task<Result<http::Response>> Send::handle(Exchange& exchange, Next) {
-  return cluster_.send(exchange.request, *exchange.scope, exchange.recorder);
+  return cluster_.send(exchange.request, *exchange.scope, exchange.recorder,
+                       {.endpoints = exchange.avoid, .strictly = exchange.avoid_strictly});
 }
 
 Task<Result<http::Response>> SendForward::handle(Exchange& exchange, Next) {

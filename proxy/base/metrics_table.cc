@@ -25,6 +25,7 @@ constexpr std::string_view kSideResult[] = {"side", "result"};
 constexpr std::string_view kAttempt[] = {"upstream", "outcome", "code"};
 constexpr std::string_view kUpstreamOutcome[] = {"upstream", "outcome"};
 constexpr std::string_view kUpstreamError[] = {"upstream", "error"};
+constexpr std::string_view kUpstreamReason[] = {"upstream", "reason"};
 constexpr std::string_view kUpstreamState[] = {"upstream", "state"};
 constexpr std::string_view kUpstreamFromTo[] = {"upstream", "from", "to"};
 constexpr std::string_view kEndpoint[] = {"upstream", "endpoint"};
@@ -45,6 +46,12 @@ constexpr std::uint64_t kOverheadBuckets[] = {
     100 * kMicrosecond, 250 * kMicrosecond,  500 * kMicrosecond,
     1 * kMillisecond,   2500 * kMicrosecond, 5 * kMillisecond,
     10 * kMillisecond,  50 * kMillisecond,   250 * kMillisecond};
+
+// From a pooled connection that was stale to the longest hint that is slept through.
+constexpr std::uint64_t kWaitBuckets[] = {
+    10 * kMillisecond,  50 * kMillisecond, 100 * kMillisecond,  250 * kMillisecond,
+    500 * kMillisecond, 1 * kSecond,       2500 * kMillisecond, 5 * kSecond,
+    10 * kSecond,       20 * kSecond,      40 * kSecond,        80 * kSecond};
 
 constexpr auto kCounter = MetricType::kCounter;
 constexpr auto kGauge = MetricType::kGauge;
@@ -170,6 +177,29 @@ constexpr MetricSpec kTable[] = {
      kCounter,
      "Attempts that failed without an answer, by RFC 9209 error.",
      kUpstreamError,
+     {}},
+    {Metric::kRetries,
+     "outrigger_retries_total",
+     kCounter,
+     "Attempts that followed a failed one, by the verdict on that one.",
+     kUpstreamReason,
+     {}},
+    {Metric::kRetriesExhausted,
+     "outrigger_retries_exhausted_total",
+     kCounter,
+     "Failed requests that were not sent again, by the reason why not: max_attempts, budget, "
+     "deadline, hint_too_long, not_replayable, unsafe, unknown_outcome, upstream_said_no, "
+     "circuit_open.",
+     kUpstreamReason,
+     {}},
+    {Metric::kRetryWait, "outrigger_retry_wait_seconds", kHistogram,
+     "Waited before an attempt because of the last one, or for a cooldown.", kUpstream,
+     kWaitBuckets},
+    {Metric::kRetryAfterHonored,
+     "outrigger_retry_after_honored_total",
+     kCounter,
+     "Waits that lasted as long as the upstream asked for.",
+     kUpstream,
      {}},
     {Metric::kUpstreamConnections,
      "outrigger_upstream_connections",

@@ -49,6 +49,14 @@ constexpr ProblemKind kKinds[] = {
     {"connection_write_timeout", 504, "connection_write_timeout", "The upstream stopped reading",
      "The upstream took nothing of the request for the allowed gap.",
      "Try again; timeouts.gap sets the allowed silence."},
+    {"cooling_down", 429, "http_request_denied", "The upstream asked to be left alone for a while",
+     "The upstream has told callers of this credential or model to come back later, and the time "
+     "until then is longer than this request may wait. Nothing was sent.",
+     "Come back after Retry-After; retry.hints.max_wait sets how long a request waits by itself."},
+    {"deadline_exceeded", 504, "http_response_timeout", "The deadline has passed",
+     "No attempt was answered before the deadline of the route or of the caller "
+     "(x-stainless-timeout, grpc-timeout, Outrigger-Deadline).",
+     "Allow more time, or look in the log for what the attempts waited for."},
     {"destination_ip_prohibited", 403, "destination_ip_prohibited",
      "The address of this host is not allowed",
      "The host resolves to a private, local, metadata or otherwise special address, which the "
@@ -137,6 +145,10 @@ constexpr ProblemKind kKinds[] = {
     {"proxy_loop_detected", 508, "proxy_loop_detected", "The request has been here before",
      "The Via field shows that this request already passed this proxy.",
      "Check that no upstream URL or proxy setting points back at the proxy."},
+    {"quota_exhausted", 429, "http_request_denied", "The quota of this credential is used up",
+     "The upstream has said that the quota or the credit of this credential is exhausted. Nothing "
+     "was sent; from time to time a request is let through to see whether that has changed.",
+     "Raise the quota or add credit with the provider, or come back after Retry-After."},
     {"request_head_timeout", 408, "http_request_error", "The request head came too slowly",
      "The header section of the request was not complete in server.limits.head_time.",
      "Look for a stalled client or network."},
@@ -165,6 +177,10 @@ constexpr ProblemKind kKinds[] = {
     {"total_timeout", 504, "http_response_timeout", "The call took too long",
      "The call was not complete within timeouts.total.",
      "Raise timeouts.total if the call may take so long."},
+    {"unknown_outcome", 504, "http_response_timeout", "It is not known whether the call happened",
+     "The upstream may have executed the call before the connection to it was lost, and asking for "
+     "its result told neither that it did nor that it did not. It was not sent again.",
+     "Look at the upstream itself before you repeat the call; verify sets how the proxy asks."},
     {"unknown_path", 404, "destination_not_found", "No upstream has this path",
      "The path begins with none of the prefixes under which upstreams are served.",
      "Use one of the base URLs that the detail lists."},

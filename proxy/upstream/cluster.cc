@@ -29,20 +29,28 @@ bool Cluster::usable(std::size_t endpoint) const noexcept {
   return !endpoints_[endpoint]->passive().ejected(loop_.now());
 }
 
-// Power of two choices among the endpoints that are usable and not yet tried. With none usable all
-// are: a wrong suspicion of everything must not be an outage of our own making.
-std::size_t Cluster::pick(std::uint64_t tried) {
+// Power of two choices among the endpoints that are usable, not yet tried and not to be avoided.
+// With none usable all are: a wrong suspicion of everything must not be an outage of our own
+// making.
+std::optional<std::size_t> Cluster::pick(std::uint64_t tried, Avoid avoid) {
   const std::size_t n = endpoints_.size();
-  if (n == 1) return 0;
+  if (n == 1 && !avoid.strictly) return 0;
   std::size_t candidates[64];
   std::size_t count = 0;
-  const auto gather = [&](bool any) {
+  const auto gather = [&](std::uint64_t without, bool any) {
+    if (count > 0) return;
     for (std::size_t i = 0; i < n && count < 64; ++i) {
-      if ((tried >> i & 1) == 0 && (any || usable(i))) candidates[count++] = i;
+      if ((without >> i & 1) == 0 && (any || usable(i))) candidates[count++] = i;
     }
   };
-  gather(false);
-  if (count == 0) gather(true);
+  gather(tried | avoid.endpoints, false);
+  if (avoid.strictly) {
+    gather(tried | avoid.endpoints, true);
+  } else {
+    gather(tried, false);
+    gather(tried, true);
+  }
+  if (count == 0) return std::nullopt;
   if (count == 1) return candidates[0];
   const std::size_t a = random_.below(count);
   const std::size_t b = (a + 1 + random_.below(count - 1)) % count;
@@ -52,22 +60,28 @@ std::size_t Cluster::pick(std::uint64_t tried) {
 }
 
 Task<Result<http::Response>> Cluster::send(http::Request& request, CancelScope& scope,
-                                           AttemptListener& listener) {
+                                           AttemptListener& listener, Avoid avoid) {
   untouched_ = false;
-  if (endpoints_.size() > 1) return send_to_several(request, scope, listener);
+  if (endpoints_.size() > 1 || avoid.strictly) {
+    return send_to_several(request, scope, listener, avoid);
+  }
   listener.on_endpoint(0, endpoints_[0]->name());
   return endpoints_[0]->exchange(request, scope, listener);
 }
 
 Task<Result<http::Response>> Cluster::send_to_several(http::Request& request, CancelScope& scope,
-                                                      AttemptListener& listener) {
+                                                      AttemptListener& listener, Avoid avoid) {
   std::uint64_t tried = 0;
+  Result<http::Response> outcome =
+      fail(Errc::kOverload, Origin::kProxy, "circuit_open",
+           "the circuit breakers of all endpoints of the upstream are open");
   for (std::size_t tries = 1;; ++tries) {
-    const std::size_t chosen = pick(tried);
-    tried |= std::uint64_t{1} << chosen;
-    Endpoint& endpoint = *endpoints_[chosen];
-    listener.on_endpoint(static_cast<std::uint16_t>(chosen), endpoint.name());
-    Result<http::Response> outcome = co_await endpoint.exchange(request, scope, listener);
+    const std::optional<std::size_t> chosen = pick(tried, avoid);
+    if (!chosen) co_return outcome;
+    tried |= std::uint64_t{1} << *chosen;
+    Endpoint& endpoint = *endpoints_[*chosen];
+    listener.on_endpoint(static_cast<std::uint16_t>(*chosen), endpoint.name());
+    outcome = co_await endpoint.exchange(request, scope, listener);
     const bool another = !outcome && unreached(outcome.error()) && !scope.cancelled();
     if (!another || tries == endpoints_.size() || tries == kMaxTries) co_return outcome;
   }

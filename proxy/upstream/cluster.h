@@ -2,8 +2,10 @@
 // upstream; survives a reload that leaves its connections' settings alone.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +15,13 @@
 #include "proxy/upstream/endpoint.h"
 
 namespace outrigger::upstream {
+
+// Endpoints that an attempt should leave alone, a bit each by index: taken when no other is left,
+// unless `strictly`.
+struct Avoid {
+  std::uint64_t endpoints = 0;
+  bool strictly = false;
+};
 
 class Cluster {
  public:
@@ -29,9 +38,10 @@ class Cluster {
   Cluster(const Setup& setup, const config::Upstream& upstream);
 
   // Sends the request to one endpoint: the less busy of two, among those that may be used. One that
-  // cannot be reached, so that nothing was sent, is followed by another.
+  // cannot be reached, so that nothing was sent, is followed by another. Error, besides those of an
+  // exchange: kOverload, `circuit_open`, when all endpoints are to be avoided strictly.
   Task<Result<http::Response>> send(http::Request& request, CancelScope& scope,
-                                    AttemptListener& listener);
+                                    AttemptListener& listener, Avoid avoid = {});
 
   [[nodiscard]] const std::vector<std::unique_ptr<Endpoint>>& endpoints() const noexcept {
     return endpoints_;
@@ -45,8 +55,9 @@ class Cluster {
  private:
   static constexpr std::size_t kMaxTries = 3;
   Task<Result<http::Response>> send_to_several(http::Request& request, CancelScope& scope,
-                                               AttemptListener& listener);
-  [[nodiscard]] std::size_t pick(std::uint64_t tried);
+                                               AttemptListener& listener, Avoid avoid);
+  // Not one of `tried`; nothing when `avoid` leaves none.
+  [[nodiscard]] std::optional<std::size_t> pick(std::uint64_t tried, Avoid avoid);
 
   EventLoop& loop_;
   Random& random_;

@@ -1,0 +1,68 @@
+#include "filters/intake/intake.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "filters/intake/request_facts.h"
+
+namespace outrigger::filters {
+namespace {
+
+// Sizes of the parts of a body in which the model is looked for: each four times the last, so that
+// a body that trickles in is not read over and over.
+constexpr std::size_t kFirstLook = 1024;
+constexpr std::size_t kGrowth = 4;
+
+}  // namespace
+
+Intake::Intake(const IntakeContext& context, const config::Policies& policies)
+    : context_(context), policies_(policies), needs_model_(needs_model(policies)) {}
+
+// No frame of its own where there is nothing to wait for.
+Task<Result<http::Response>> Intake::handle(Exchange& exchange, Next next) {
+  http::Request& request = exchange.request;
+  exchange.credential = credential_of(request.head, context_.credential_key);
+  keep_body(exchange);
+  if (!needs_model_) return next(exchange);
+  exchange.model = model_of_target(request.head.target);
+  if (!exchange.model.empty() || !is_json(request.head.headers)) return next(exchange);
+  return handle_after_model(exchange, next);
+}
+
+// A body in one buffer can be sent again as it is.
+void Intake::keep_body(Exchange& exchange) const {
+  const std::uint64_t most = policies_.retry ? policies_.retry->buffer : 0;
+  const bool looked_into = needs_model_ && is_json(exchange.request.head.headers);
+  if (most == 0 && !looked_into) return;
+  exchange.request.body.wrap_source([&](std::unique_ptr<http::BodySource> inner) {
+    auto body =
+        std::make_unique<ReplayBody>(exchange.loop, context_.replay, std::move(inner), most);
+    exchange.replay = body.get();
+    return body;
+  });
+}
+
+Task<Result<http::Response>> Intake::handle_after_model(Exchange& exchange, Next next) const {
+  CO_TRY(co_await model_of_body(exchange));
+  co_return co_await next(exchange);
+}
+
+Task<Status> Intake::model_of_body(Exchange& exchange) {
+  ModelSearch search;
+  if (const Slice* whole = exchange.request.body.whole()) {
+    search = find_model(whole->view());
+  } else {
+    for (std::size_t size = kFirstLook;; size = std::min(size * kGrowth, kModelPrefix)) {
+      CO_TRY(co_await exchange.replay->read_ahead(size, *exchange.scope));
+      search = find_model(exchange.replay->prefix(kModelPrefix));
+      const bool all = exchange.replay->ended() || size == kModelPrefix;
+      if (search.state != ModelSearch::State::kMore || all) break;
+    }
+  }
+  if (search.state == ModelSearch::State::kFound) {
+    exchange.model = exchange.request.head.headers.intern(search.model);
+  }
+  co_return Status{};
+}
+
+}  // namespace outrigger::filters

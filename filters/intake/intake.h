@@ -1,0 +1,35 @@
+// intake: what the policies below need of a request before it is sent: a body that another attempt
+// can send again, and the model and the credential that state is keyed by.
+#pragma once
+
+#include "config/config.h"
+#include "filters/filter.h"
+#include "filters/intake/replay_body.h"
+#include "filters/intake/siphash.h"
+
+namespace outrigger::filters {
+
+// What the Intake filters of one worker share; outlives them.
+struct IntakeContext {
+  ReplayContext replay;
+  SipKey credential_key;  // the same in all workers
+};
+
+class Intake final : public Filter {
+ public:
+  // Both outlive the filter.
+  Intake(const IntakeContext& context, const config::Policies& policies);
+  [[nodiscard]] std::string_view name() const noexcept override { return "intake"; }
+  Task<Result<http::Response>> handle(Exchange& exchange, Next next) override;
+
+ private:
+  Task<Result<http::Response>> handle_after_model(Exchange& exchange, Next next) const;
+  void keep_body(Exchange& exchange) const;
+  [[nodiscard]] static Task<Status> model_of_body(Exchange& exchange);
+
+  const IntakeContext& context_;
+  const config::Policies& policies_;
+  const bool needs_model_;
+};
+
+}  // namespace outrigger::filters

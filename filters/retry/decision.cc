@@ -1,0 +1,74 @@
+#include "filters/retry/decision.h"
+
+#include <algorithm>
+
+namespace outrigger::filters {
+namespace {
+
+Decision stopped(Stop stop, std::optional<Duration> come_back = std::nullopt) noexcept {
+  Decision decision;
+  decision.stop = stop;
+  decision.come_back = come_back;
+  return decision;
+}
+
+// What is wrong with the request or the answer, whatever the time.
+Stop standing_reason(const AttemptFacts& facts, const config::Retry& policy) noexcept {
+  if (facts.cancelled) {
+    return facts.left && *facts.left <= Duration{0} ? Stop::kDeadline : Stop::kCancelled;
+  }
+  if (facts.circuit_open) return Stop::kCircuitOpen;
+  if (facts.verdict == Verdict::kOk) return Stop::kOk;
+  const bool wanted = policy.on_verdicts.contains(facts.verdict) || facts.upstream_word == true;
+  if (is_final(facts.verdict) || !wanted) return Stop::kVerdict;
+  if (facts.upstream_word == false) return Stop::kUpstreamSaidNo;
+  if (facts.tries >= policy.max_attempts) return Stop::kMaxAttempts;
+  if (!facts.body_replayable) return Stop::kNotReplayable;
+  if (may_repeat(facts.phase, facts.replay, facts.verdict) == Repeat::kNo) return Stop::kUnsafe;
+  return Stop::kNone;
+}
+
+}  // namespace
+
+std::string_view to_string(Stop stop) noexcept {
+  constexpr std::string_view kNames[] = {"",
+                                         "ok",
+                                         "verdict",
+                                         "upstream_said_no",
+                                         "max_attempts",
+                                         "not_replayable",
+                                         "unsafe",
+                                         "unknown_outcome",
+                                         "hint_too_long",
+                                         "deadline",
+                                         "budget",
+                                         "circuit_open",
+                                         "cancelled"};
+  return kNames[static_cast<std::size_t>(stop)];
+}
+
+Decision decide(const AttemptFacts& facts, const config::Retry& policy) noexcept {
+  const std::optional<Duration> hint = policy.hints.honour ? facts.hint : std::nullopt;
+  const Stop standing = standing_reason(facts, policy);
+  if (standing != Stop::kNone) return stopped(standing, hint);
+  if (hint && *hint > policy.hints.max_wait) return stopped(Stop::kHintTooLong, hint);
+  const Duration wait = std::max({facts.backoff, hint.value_or(Duration{0}), Duration{0}});
+  if (facts.left && wait >= *facts.left) return stopped(Stop::kDeadline, wait);
+  const Duration spread = hint ? std::max(wait, *hint + facts.extra) : wait;
+  if (!facts.budget_left) return stopped(Stop::kBudget, wait);
+  Decision decision;
+  decision.again = true;
+  decision.wait = facts.left && spread >= *facts.left ? wait : spread;
+  decision.probe_first =
+      may_repeat(facts.phase, facts.replay, facts.verdict) == Repeat::kAfterProbe;
+  return decision;
+}
+
+// 408, 409, 429 and 5xx are what the SDKs repeat (llm 2.1).
+bool stops_clients(Stop stop, Verdict verdict, int status) noexcept {
+  if (stop == Stop::kNone || stop == Stop::kOk || stop == Stop::kCancelled) return false;
+  if (verdict == Verdict::kQuotaExhausted || !is_final(verdict)) return true;
+  return status == 408 || status == 409 || status == 429 || status >= 500;
+}
+
+}  // namespace outrigger::filters
