@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <cmath>
 
 #include "config/units.h"
 
@@ -60,7 +61,7 @@ std::optional<Duration> parse_stainless_timeout(std::string_view text) {
   const auto [end, error] =
       std::from_chars(text.data(), text.data() + text.size(), seconds, std::chars_format::fixed);
   if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  if (!(seconds > 0)) return std::nullopt;
+  if (!(seconds > 0) || std::isinf(seconds)) return std::nullopt;
   return Duration{static_cast<std::int64_t>(std::min(seconds, kMostSeconds) * 1e9)};
 }
 
@@ -69,15 +70,16 @@ std::optional<Duration> parse_grpc_timeout(std::string_view text) {
   std::size_t at = 0;
   const int value = digits(text, at, text.size() - 1);
   if (value < 0) return std::nullopt;
+  const auto seconds = [](std::int64_t count) -> Duration {
+    return std::chrono::seconds(std::min(count, static_cast<std::int64_t>(kMostSeconds)));
+  };
   switch (text.back()) {
     case 'H':
-      return std::min<Duration>(Duration(std::chrono::seconds(std::int64_t{value} * 3600)),
-                                std::chrono::seconds(static_cast<std::int64_t>(kMostSeconds)));
+      return seconds(std::int64_t{value} * 3600);
     case 'M':
-      return std::min<Duration>(Duration(std::chrono::seconds(std::int64_t{value} * 60)),
-                                std::chrono::seconds(static_cast<std::int64_t>(kMostSeconds)));
+      return seconds(std::int64_t{value} * 60);
     case 'S':
-      return Duration(std::chrono::seconds(value));
+      return seconds(value);
     case 'm':
       return Duration(std::chrono::milliseconds(value));
     case 'u':

@@ -35,10 +35,11 @@ std::int64_t RetryAccount::balance() const noexcept {
   return sum;
 }
 
-std::uint32_t RetryAccount::free_used() const noexcept {
-  std::uint32_t sum = 0;
-  for (const Slot& slot : slots_) sum += slot.free;
-  return sum;
+// Not while what the window's retries have cost was earned before it: they were many.
+bool RetryAccount::may_be_free(std::uint32_t floor) const noexcept {
+  std::uint32_t used = 0;
+  for (const Slot& slot : slots_) used += slot.free;
+  return used < floor && balance() >= 0;
 }
 
 void RetryAccount::earn(double ratio, TimePoint now) noexcept {
@@ -47,12 +48,12 @@ void RetryAccount::earn(double ratio, TimePoint now) noexcept {
 
 bool RetryAccount::can_spend(std::uint32_t cost, std::uint32_t floor, TimePoint now) noexcept {
   at(now);
-  return free_used() < floor || balance() >= kThousandths * cost;
+  return may_be_free(floor) || balance() >= kThousandths * cost;
 }
 
 bool RetryAccount::spend(std::uint32_t cost, std::uint32_t floor, TimePoint now) noexcept {
   Slot& slot = at(now);
-  if (free_used() < floor) {
+  if (may_be_free(floor)) {
     ++slot.free;
     return true;
   }

@@ -23,7 +23,7 @@ namespace outrigger::filters {
 
 // One upstream's account over a sliding window in tenths. A retry is free while fewer than `floor`
 // free ones are in the window; otherwise it needs what the window's requests have earned and its
-// retries have not spent.
+// retries have not spent; so no window has more retries than `floor` and its requests' share.
 class RetryAccount {
  public:
   explicit RetryAccount(Duration window) noexcept;
@@ -47,7 +47,7 @@ class RetryAccount {
   };
   Slot& at(TimePoint now) noexcept;
   [[nodiscard]] std::int64_t balance() const noexcept;
-  [[nodiscard]] std::uint32_t free_used() const noexcept;
+  [[nodiscard]] bool may_be_free(std::uint32_t floor) const noexcept;
 
   Duration tenth_;
   std::int64_t newest_ = 0;  // number of the newest tenth

@@ -26,12 +26,13 @@ std::optional<SharedCooldowns::Running> SharedCooldowns::longest(std::string_vie
   if (now.since_start.count() >= latest_.load(std::memory_order_relaxed)) return std::nullopt;
   const std::scoped_lock lock(mutex_);
   CooldownKey key{std::string(upstream), "", credential};
-  std::optional<Running> whole = look(key, now, passing);
+  const std::optional<Running> whole = look(key, now, passing);
   if (model.empty()) return whole;
   key.model = model;
   const std::optional<Running> of_model = look(key, now, passing);
-  if (!whole || (of_model && of_model->left > whole->left)) return of_model;
-  return whole;
+  if (!whole || !of_model) return whole ? whole : of_model;
+  if (whole->passes != of_model->passes) return whole->passes ? of_model : whole;
+  return of_model->left > whole->left ? of_model : whole;
 }
 
 std::optional<SharedCooldowns::Running> SharedCooldowns::look(const CooldownKey& key, TimePoint now,
@@ -44,12 +45,12 @@ std::optional<SharedCooldowns::Running> SharedCooldowns::look(const CooldownKey&
     return std::nullopt;
   }
   order_.splice(order_.end(), order_, entry.place);
-  if (passing == Passing::kProbes && entry.verdict == Verdict::kQuotaExhausted &&
-      entry.next_probe <= now) {
+  Running running{entry.until - now, entry.verdict, false};
+  if (passing == Passing::kProbes && entry.next_probe <= now) {
     entry.next_probe = now + kProbeEvery;
-    return std::nullopt;
+    running.passes = true;
   }
-  return Running{entry.until - now, entry.verdict};
+  return running;
 }
 
 void SharedCooldowns::extend(const CooldownKey& key, Verdict verdict, Duration wait,
@@ -92,11 +93,13 @@ void SharedCooldowns::drop(Entries::iterator entry) {
   entries_.erase(entry);
 }
 
-void SharedCooldowns::refilled(std::string_view upstream, std::uint64_t credential, TimePoint now) {
-  if (now.since_start.count() >= latest_.load(std::memory_order_relaxed)) return;
+void SharedCooldowns::lift(std::string_view upstream, std::string_view model,
+                           std::uint64_t credential) {
   const std::scoped_lock lock(mutex_);
-  const auto found = entries_.find({std::string(upstream), "", credential});
-  if (found != entries_.end() && found->second.verdict == Verdict::kQuotaExhausted) drop(found);
+  for (const std::string_view part : {std::string_view{}, model}) {
+    const auto found = entries_.find({std::string(upstream), std::string(part), credential});
+    if (found != entries_.end()) drop(found);
+  }
 }
 
 std::vector<SavedCooldown> SharedCooldowns::snapshot(TimePoint now, std::int64_t now_ms) const {

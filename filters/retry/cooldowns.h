@@ -1,6 +1,7 @@
 // Until when the callers of one model or one credential stay away, because the upstream said so:
 // one caller's 429 pauses its siblings before they send (resilience 3, item 6). A cooldown is
-// extended, never shortened, while it runs.
+// extended, never shortened, while it runs; only the success of a request that was let through to
+// find out ends it.
 #pragma once
 
 #include <atomic>
@@ -57,9 +58,10 @@ class SharedCooldowns {
   struct Running {
     Duration left{0};
     Verdict verdict = Verdict::kThrottled;
+    bool passes = false;  // goes on all the same, to find out whether the pause is over
   };
-  // The longest cooldown that such a request meets now. Of an exhausted quota that runs for long,
-  // one request in kProbeEvery passes as if there were none, to find out whether it was refilled.
+  // The longest cooldown that such a request meets now. Of one that runs for long, one request in
+  // kProbeEvery passes: what a server said may be wrong, and a quota may be refilled.
   [[nodiscard]] std::optional<Running> meet(std::string_view upstream, std::string_view model,
                                             std::uint64_t credential, TimePoint now) {
     return longest(upstream, model, credential, now, Passing::kProbes);
@@ -72,8 +74,8 @@ class SharedCooldowns {
 
   // Pauses `key` until `now + wait`, unless it already is for longer.
   void extend(const CooldownKey& key, Verdict verdict, Duration wait, TimePoint now);
-  // A call with this key went well: the quota it waited for is there again. Other cooldowns stay.
-  void refilled(std::string_view upstream, std::uint64_t credential, TimePoint now);
+  // A request that passed went well: the pauses that it met are over.
+  void lift(std::string_view upstream, std::string_view model, std::uint64_t credential);
 
   // The cooldowns that are worth keeping: all of quotas, others with more than a few seconds left.
   [[nodiscard]] std::vector<SavedCooldown> snapshot(TimePoint now, std::int64_t now_ms) const;

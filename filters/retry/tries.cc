@@ -61,7 +61,8 @@ std::optional<Pause> Tries::pause() {
   if (!route_.retry.hints.honour) return std::nullopt;
   const auto met =
       route_.cooldowns.meet(host(), exchange_.model, exchange_.credential, exchange_.loop.now());
-  if (!met) return std::nullopt;
+  passing_ = met && met->passes;
+  if (!met || passing_) return std::nullopt;
   Pause pause;
   pause.met = *met;
   pause.wait = spread_wait(met->left, route_.retry.hints.spread, route_.random);
@@ -84,7 +85,7 @@ void Tries::begin() {
 }
 
 Decision Tries::decide(const Result<http::Response>& outcome) {
-  learn(outcome);
+  learn();
   const AttemptFacts facts = facts_of(outcome);
   Decision decision = filters::decide(facts, route_.retry);
   if (decision.probe_first && !route_.policies.verify) {
@@ -104,21 +105,21 @@ Decision Tries::decide(const Result<http::Response>& outcome) {
 }
 
 // What the attempt that has ended means for the next ones, of this exchange and of others.
-void Tries::learn(const Result<http::Response>& outcome) {
+void Tries::learn() {
   if (none_made()) return;
   exchange_.attempts[first_].waited = std::exchange(waiting_, Duration{0});
   const TimePoint now = exchange_.loop.now();
   for (std::size_t i = first_; i < exchange_.attempts.size(); ++i) {
     const Attempt& attempt = exchange_.attempts[i];
-    const bool good = outcome && attempt.judged && attempt.verdict == Verdict::kOk;
-    if (!good && attempt.endpoint_index < 64) {
+    const bool bad = attempt.failed || (attempt.judged && attempt.verdict != Verdict::kOk);
+    if (bad && attempt.endpoint_index < 64) {
       exchange_.avoid |= std::uint64_t{1} << attempt.endpoint_index;
     }
   }
   const Attempt& last = exchange_.attempts.back();
   if (!last.judged) return;
   if (last.verdict == Verdict::kOk) {
-    route_.cooldowns.refilled(host(), exchange_.credential, now);
+    if (passing_) route_.cooldowns.lift(host(), exchange_.model, exchange_.credential);
   } else if (route_.retry.hints.honour && last.hint && begins_cooldown(last.verdict)) {
     const auto key =
         cooldown_key(host(), exchange_.model, exchange_.credential, last.scope, last.verdict);

@@ -49,7 +49,7 @@ class Tries {
 
  private:
   [[nodiscard]] AttemptFacts facts_of(const Result<http::Response>& outcome);
-  void learn(const Result<http::Response>& outcome);
+  void learn();
   void pay(Decision& decision, const AttemptFacts& facts);
   void record(Stop stop);
   [[nodiscard]] std::string_view host() const noexcept;
@@ -66,6 +66,7 @@ class Tries {
   Duration waiting_{0};    // before this try, so far
   Duration paused_{0};     // for cooldowns, all together
   Duration last_backoff_{0};
+  bool passing_ = false;  // let through by a cooldown, to find out whether it is over
   std::optional<http::Response> last_answer_;  // of an upstream, with its whole body
 };
 

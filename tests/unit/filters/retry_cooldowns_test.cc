@@ -1,0 +1,256 @@
+#include "filters/retry/cooldowns.h"
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <sstream>
+
+#include <gtest/gtest.h>
+
+#include "filters/retry/cooldown_file.h"
+#include "proxy/base/random.h"
+
+namespace outrigger::filters {
+namespace {
+
+constexpr TimePoint at(Duration since) {
+  return TimePoint{1000s + since};
+}
+const CooldownKey kModel{"openai", "gpt-5", 7};
+const CooldownKey kCredential{"openai", "", 7};
+
+Duration left(SharedCooldowns& cooldowns, std::string_view model, TimePoint now) {
+  const auto running = cooldowns.peek("openai", model, 7, now);
+  return running ? running->left : Duration{0};
+}
+
+// resilience 3, item 6.
+TEST(Cooldowns, AreExtendedAndNeverShortened) {
+  SharedCooldowns cooldowns;
+  cooldowns.extend(kModel, Verdict::kThrottled, 20s, at(0s));
+  cooldowns.extend(kModel, Verdict::kThrottled, 5s, at(1s));
+  EXPECT_EQ(left(cooldowns, "gpt-5", at(1s)), 19s);
+  cooldowns.extend(kModel, Verdict::kThrottled, 30s, at(1s));
+  EXPECT_EQ(left(cooldowns, "gpt-5", at(1s)), 30s);
+  EXPECT_EQ(left(cooldowns, "gpt-5", at(31s)), 0s);
+  cooldowns.extend(kModel, Verdict::kThrottled, 2s, at(40s));
+  EXPECT_EQ(left(cooldowns, "gpt-5", at(40s)), 2s) << "a new one after the old one";
+}
+
+TEST(Cooldowns, ThoseOfAModelLeaveItsSiblingsAloneThoseOfACredentialDoNot) {
+  SharedCooldowns cooldowns;
+  cooldowns.extend(kModel, Verdict::kThrottled, 20s, at(0s));
+  EXPECT_EQ(left(cooldowns, "gpt-5-mini", at(0s)), 0s);
+  EXPECT_FALSE(cooldowns.meet("openai", "gpt-5", 8, at(0s)));
+  EXPECT_FALSE(cooldowns.meet("azure", "gpt-5", 7, at(0s)));
+  cooldowns.extend(kCredential, Verdict::kQuotaExhausted, 60s, at(0s));
+  EXPECT_EQ(left(cooldowns, "gpt-5-mini", at(0s)), 60s);
+  EXPECT_EQ(left(cooldowns, "gpt-5", at(0s)), 60s) << "the longest counts";
+  EXPECT_EQ(cooldowns.meet("openai", "gpt-5", 7, at(0s))->verdict, Verdict::kQuotaExhausted);
+}
+
+TEST(Cooldowns, AreKeyedByWhatTheVerdictSaysSomethingOf) {
+  using config::Scope;
+  struct Row {
+    Scope scope;
+    Verdict verdict;
+    std::optional<CooldownKey> key;
+  };
+  const Row kRows[] = {
+      {Scope::kDefault, Verdict::kThrottled, kModel},
+      {Scope::kModel, Verdict::kThrottled, kModel},
+      {Scope::kCredential, Verdict::kThrottled, kCredential},
+      {Scope::kDefault, Verdict::kQuotaExhausted, kCredential},
+      {Scope::kModel, Verdict::kQuotaExhausted, kModel},
+      {Scope::kEndpoint, Verdict::kOverloaded, std::nullopt},
+  };
+  for (const Row& row : kRows) {
+    EXPECT_EQ(cooldown_key("openai", "gpt-5", 7, row.scope, row.verdict), row.key);
+  }
+  EXPECT_TRUE(begins_cooldown(Verdict::kThrottled));
+  EXPECT_FALSE(begins_cooldown(Verdict::kTransient));
+}
+
+TEST(Cooldowns, ALongOneLetsARequestPassFromTimeToTimeAndItsSuccessEndsIt) {
+  SharedCooldowns cooldowns;
+  cooldowns.extend(kCredential, Verdict::kQuotaExhausted, 24h, at(0s));
+  EXPECT_FALSE(cooldowns.meet("openai", "", 7, at(4min))->passes);
+  EXPECT_FALSE(cooldowns.peek("openai", "", 7, at(5min))->passes);
+  EXPECT_TRUE(cooldowns.meet("openai", "", 7, at(5min))->passes);
+  EXPECT_FALSE(cooldowns.meet("openai", "", 7, at(6min))->passes) << "one only";
+  EXPECT_TRUE(cooldowns.meet("openai", "", 7, at(10min))->passes);
+  cooldowns.lift("openai", "gpt-5", 7);
+  EXPECT_FALSE(cooldowns.meet("openai", "", 7, at(11min)));
+}
+
+TEST(Cooldowns, ForgetWhatHasRunOutAndNeverWhatRuns) {
+  SharedCooldowns cooldowns(3);
+  const auto key = [](std::uint64_t n) { return CooldownKey{"openai", "", n}; };
+  cooldowns.extend(key(1), Verdict::kThrottled, 1s, at(0s));
+  cooldowns.extend(key(2), Verdict::kThrottled, 1h, at(0s));
+  cooldowns.extend(key(3), Verdict::kThrottled, 1h, at(0s));
+  cooldowns.extend(key(4), Verdict::kThrottled, 1h, at(0s));
+  EXPECT_FALSE(cooldowns.peek("openai", "", 4, at(0s))) << "full of those that run";
+  cooldowns.extend(key(4), Verdict::kThrottled, 1h, at(2s));
+  EXPECT_TRUE(cooldowns.peek("openai", "", 4, at(2s)));
+  EXPECT_TRUE(cooldowns.peek("openai", "", 2, at(2s)));
+  EXPECT_EQ(cooldowns.size(), 3u);
+}
+
+TEST(Cooldowns, NoWaitTakesThemOutOfBounds) {
+  SharedCooldowns cooldowns;
+  cooldowns.extend(kModel, Verdict::kThrottled, Duration::max(), at(0s));
+  EXPECT_EQ(left(cooldowns, "gpt-5", at(0s)), SharedCooldowns::kLongest);
+  cooldowns.extend(kCredential, Verdict::kThrottled, -5s, at(0s));
+  EXPECT_EQ(cooldowns.size(), 1u);
+}
+
+// resilience 5.4: the cooldown of a key never decreases before its end.
+TEST(Cooldowns, NeverDecreaseWhateverComes) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    Random random(seed);
+    SharedCooldowns cooldowns(16);
+    std::map<std::uint64_t, TimePoint> ends;
+    TimePoint now = at(0s);
+    for (int i = 0; i < 3000; ++i) {
+      now = now + Duration(static_cast<std::int64_t>(random.below(3000)) * 1ms);
+      const std::uint64_t key = random.below(24);
+      const auto running = cooldowns.peek("openai", "", key, now);
+      const TimePoint end = running ? now + running->left : now;
+      if (ends.contains(key) && ends[key] > now) EXPECT_GE(end, ends[key]) << "seed " << seed;
+      cooldowns.extend({"openai", "", key}, Verdict::kThrottled,
+                       Duration(static_cast<std::int64_t>(random.below(60)) * 1s), now);
+      if (const auto next = cooldowns.peek("openai", "", key, now)) ends[key] = now + next->left;
+      EXPECT_LE(cooldowns.size(), 16u);
+    }
+  }
+}
+
+TEST(Cooldowns, OutliveARestart) {
+  SharedCooldowns before;
+  before.extend(kCredential, Verdict::kQuotaExhausted, 3s, at(0s));
+  before.extend(kModel, Verdict::kThrottled, 60s, at(0s));
+  before.extend({"erp", "", 1}, Verdict::kThrottled, 4s, at(0s));
+  const auto saved = before.snapshot(at(0s), 1'000'000);
+  ASSERT_EQ(saved.size(), 2u) << "a few seconds are not worth keeping, but of a quota";
+
+  SharedCooldowns after;
+  after.restore(saved, TimePoint{5s}, 1'000'000 + 20'000);
+  EXPECT_EQ(left(after, "gpt-5", TimePoint{5s}), 40s);
+  EXPECT_EQ(left(after, "", TimePoint{5s}), 0s) << "ran out meanwhile";
+  after.restore({{kCredential, Verdict::kThrottled, INT64_MAX / 2}}, TimePoint{5s}, -1);
+  EXPECT_EQ(left(after, "", TimePoint{5s}), SharedCooldowns::kLongest);
+}
+
+class CooldownFile : public testing::Test {
+ protected:
+  CooldownFile() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "cooldown-XXXXXX").string();
+    folder_ = mkdtemp(pattern.data());
+    sink_ = std::move(*LogSink::open((folder_ / "log").string()));
+    log_ = std::make_unique<Logger>(*sink_, LogLevel::kInfo, LogStyle::kJson);
+  }
+  ~CooldownFile() override {
+    log_.reset();
+    sink_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+  [[nodiscard]] std::string path() const { return (folder_ / "cooldowns.json").string(); }
+  [[nodiscard]] std::string logged() const {
+    log_->flush();
+    std::stringstream text;
+    text << std::ifstream(folder_ / "log").rdbuf();
+    return text.str();
+  }
+  void write(std::string_view text) const { std::ofstream(path()) << text; }
+
+  const std::vector<SavedCooldown> saved_{
+      {{"openai", "gpt-5 \"x\"", 0xfedcba9876543210}, Verdict::kThrottled, 1'769'903'999'000},
+      {{"erp", "", 1}, Verdict::kQuotaExhausted, 5}};
+  std::filesystem::path folder_;
+  std::unique_ptr<LogSink> sink_;
+  std::unique_ptr<Logger> log_;
+};
+
+TEST_F(CooldownFile, GivesBackWhatItWasGiven) {
+  ASSERT_TRUE(save_cooldowns(path(), {}));
+  ASSERT_TRUE(save_cooldowns(path(), saved_));
+  EXPECT_EQ(load_cooldowns(path(), *log_), saved_);
+  EXPECT_FALSE(std::filesystem::exists(path() + ".next"));
+  EXPECT_EQ(logged(), "");
+}
+
+TEST_F(CooldownFile, NoneIsNoNews) {
+  EXPECT_TRUE(load_cooldowns(path(), *log_).empty());
+  EXPECT_EQ(logged(), "");
+}
+
+TEST_F(CooldownFile, ABrokenOneIsMovedAsideAndSaidSo) {
+  write("{\"version\":1,");
+  EXPECT_TRUE(load_cooldowns(path(), *log_).empty());
+  EXPECT_TRUE(std::filesystem::exists(path() + ".broken"));
+  EXPECT_FALSE(std::filesystem::exists(path()));
+  EXPECT_NE(logged().find(".broken"), std::string::npos);
+  EXPECT_TRUE(save_cooldowns(path(), saved_));
+}
+
+TEST_F(CooldownFile, IsReadStrictly) {
+  const std::string one = print_cooldowns({saved_[1]});
+  ASSERT_TRUE(parse_cooldowns(one));
+  const auto with = [&](std::string_view from, std::string_view to) {
+    std::string text = one;
+    text.replace(text.find(from), from.size(), to);
+    return text;
+  };
+  const std::string broken[] = {
+      "",
+      "[]",
+      "null",
+      "{}",
+      one + "x",
+      one.substr(0, one.size() / 2),
+      with("\"version\":1", "\"version\":2"),
+      with("\"version\":1", "\"version\":1,\"more\":0"),
+      with("quota_exhausted", "ok"),
+      with("quota_exhausted", "nonsense"),
+      with("0000000000000001", "1"),
+      with("0000000000000001", "000000000000000g"),
+      with("\"until_ms\":5", "\"until_ms\":-5"),
+      with("\"until_ms\":5", "\"until_ms\":\"5\""),
+      with("\"until_ms\":5", "\"until_ms\":1e300"),
+      with("\"until_ms\":5", "\"until_ms\":18446744073709551615"),
+      with("\"model\":\"\"", "\"model\":null"),
+      with("\"model\":\"\",", ""),
+      with("\"model\"", "\"mode\""),
+  };
+  for (const std::string& text : broken) EXPECT_FALSE(parse_cooldowns(text)) << text;
+  EXPECT_TRUE(parse_cooldowns(print_cooldowns({})));
+}
+
+TEST_F(CooldownFile, CutAnywhereItIsBrokenNotMisread) {
+  const std::string text = print_cooldowns(saved_);
+  for (std::size_t size = 0; size + 2 < text.size(); ++size) {
+    EXPECT_FALSE(parse_cooldowns(text.substr(0, size))) << size;
+  }
+}
+
+TEST_F(CooldownFile, AFolderThatIsNotThereIsAnError) {
+  EXPECT_FALSE(save_cooldowns((folder_ / "no" / "where").string(), saved_));
+}
+
+TEST_F(CooldownFile, TheKeyOfCredentialsStaysTheSame) {
+  const std::string at = (folder_ / "cooldowns.key").string();
+  const SipKey key = load_credential_key(at, *log_);
+  EXPECT_EQ(load_credential_key(at, *log_), key);
+  EXPECT_EQ(std::filesystem::status(at).permissions(), std::filesystem::perms(0600));
+  std::ofstream(at) << "broken";
+  const SipKey other = load_credential_key(at, *log_);
+  EXPECT_NE(other, key);
+  EXPECT_EQ(load_credential_key(at, *log_), other);
+  EXPECT_EQ(logged(), "");
+  static_cast<void>(load_credential_key((folder_ / "no" / "where").string(), *log_));
+  EXPECT_NE(logged().find("restart"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace outrigger::filters
