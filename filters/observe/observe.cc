@@ -27,12 +27,14 @@ bool has_credentials(const http::Headers& headers) noexcept {
          headers.find(HeaderId::kXGoogApiKey) != nullptr;
 }
 
-// The time to the head less what the attempts took: ours.
+// The time to the head less what the attempts took and what was waited for them: ours.
 std::optional<Duration> overhead(const Exchange& exchange,
                                  std::optional<Duration> first_byte) noexcept {
   if (!first_byte) return std::nullopt;
   Duration spent = *first_byte;
-  for (const Attempt& attempt : exchange.attempts) spent -= attempt.ended - attempt.started;
+  for (const Attempt& attempt : exchange.attempts) {
+    spent -= attempt.ended - attempt.started + attempt.waited;
+  }
   return std::max(spent, Duration{0});
 }
 

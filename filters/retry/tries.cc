@@ -132,15 +132,12 @@ void Tries::learn() {
 }
 
 AttemptFacts Tries::facts_of(const Result<http::Response>& outcome) {
-  const TimePoint now = exchange_.loop.now();
   AttemptFacts facts;
   facts.replay = replay_;
   facts.tries = tries_;
   facts.cancelled = exchange_.scope->cancelled();
   facts.circuit_open = !outcome && outcome.error().reason == "circuit_open";
-  facts.body_replayable = body_.possible();
   facts.left = time_left();
-  if (outcome) facts.upstream_word = should_retry(outcome->head.headers);
   if (none_made() || !exchange_.attempts.back().judged) {
     // Nothing is known of it that would speak for another try.
     facts.verdict = outcome ? Verdict::kOk : Verdict::kCancelled;
@@ -149,19 +146,28 @@ AttemptFacts Tries::facts_of(const Result<http::Response>& outcome) {
   const Attempt& last = exchange_.attempts.back();
   facts.verdict = last.verdict;
   facts.phase = last.phase;
-  facts.hint = last.hint;
-  if (route_.retry.hints.honour && last.verdict != Verdict::kOk) {
-    const auto running = route_.cooldowns.peek(host(), exchange_.model, exchange_.credential, now);
-    if (running && (!facts.hint || *facts.hint < running->left)) facts.hint = running->left;
-  }
+  if (facts.verdict == Verdict::kOk) return facts;
+  if (outcome) facts.upstream_word = should_retry(outcome->head.headers);
+  facts.body_replayable = body_.possible();
+  facts.hint = hint_of(last);
   if (facts.hint) {
     facts.extra = spread_wait(*facts.hint, route_.retry.hints.spread, route_.random) - *facts.hint;
   }
   facts.backoff =
       backoff_wait(backoff_for(route_.retry, last.verdict), tries_, last_backoff_, route_.random);
   facts.budget_left =
-      route_.budget == nullptr || route_.budget->can_spend(*route_.retry.budget, last.verdict, now);
+      route_.budget == nullptr ||
+      route_.budget->can_spend(*route_.retry.budget, last.verdict, exchange_.loop.now());
   return facts;
+}
+
+// The server's word, or that of a cooldown that runs for longer.
+std::optional<Duration> Tries::hint_of(const Attempt& last) {
+  if (!route_.retry.hints.honour) return std::nullopt;
+  const auto running =
+      route_.cooldowns.peek(host(), exchange_.model, exchange_.credential, exchange_.loop.now());
+  if (running && (!last.hint || *last.hint < running->left)) return running->left;
+  return last.hint;
 }
 
 // Another worker may have spent the last of it in between.

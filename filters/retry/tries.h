@@ -49,6 +49,7 @@ class Tries {
 
  private:
   [[nodiscard]] AttemptFacts facts_of(const Result<http::Response>& outcome);
+  [[nodiscard]] std::optional<Duration> hint_of(const Attempt& last);
   void learn();
   void pay(Decision& decision, const AttemptFacts& facts);
   void record(Stop stop);

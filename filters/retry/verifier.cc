@@ -40,7 +40,7 @@ bool of_the_write(const http::Field& field) noexcept {
 // in place, so that whatever was kept in its storage stays valid.
 class AsProbe {
  public:
-  AsProbe(Exchange& exchange, std::string_view target, Duration timeout)
+  AsProbe(Exchange& exchange, std::string_view target, const config::Verify& verify)
       : exchange_(exchange),
         scope_(*exchange.scope),
         timer_(exchange.loop, scope_),
@@ -50,14 +50,15 @@ class AsProbe {
         method_(exchange.request.head.method),
         method_text_(exchange.request.head.method_text),
         target_(exchange.request.head.target),
-        first_(exchange.attempts.size()) {
+        first_(exchange.attempts.size()),
+        settle_(verify.settle) {
     http::RequestHead& head = exchange_.request.head;
     std::erase_if(head.headers.fields(), of_the_write);
     head.method = http::Method::kGet;
     head.method_text = "GET";
     head.target = head.headers.intern(target);
     exchange_.probing = true;
-    timer_.start(timeout, {Errc::kTimeout, Origin::kUpstream, "http_response_timeout"});
+    timer_.start(verify.timeout, {Errc::kTimeout, Origin::kUpstream, "http_response_timeout"});
   }
   AsProbe(const AsProbe&) = delete;
   AsProbe& operator=(const AsProbe&) = delete;
@@ -70,6 +71,8 @@ class AsProbe {
     exchange_.request.body = std::move(body_);
     exchange_.scope = outer_;
     exchange_.probing = false;
+    if (first_ == exchange_.attempts.size()) return;
+    exchange_.attempts[first_].waited = settle_;
     for (std::size_t i = first_; i < exchange_.attempts.size(); ++i) {
       exchange_.attempts[i].probe = true;
     }
@@ -86,6 +89,7 @@ class AsProbe {
   std::string_view method_text_;
   std::string_view target_;
   std::size_t first_;
+  Duration settle_;
 };
 
 }  // namespace
@@ -130,7 +134,7 @@ bool Verifier::time_to_settle() const noexcept {
 }
 
 Task<Result<http::Response>> Verifier::probe(std::string_view target) {
-  const AsProbe as_probe(exchange_, target, verify_.timeout);
+  const AsProbe as_probe(exchange_, target, verify_);
   Result<http::Response> answer = co_await next_(exchange_);
   if (!answer) co_return answer;
   std::string text;

@@ -54,6 +54,13 @@ TEST_F(GatewayTest, EndsHopByHopFieldsAndItsOwnHere) {
   EXPECT_EQ(sent("Authorization"), "Bearer t");
 }
 
+TEST_F(GatewayTest, KeepsTheDeadlineThatACallerAsksFor) {
+  request_.head.headers.add("outrigger-deadline", "30s");
+  send();
+  EXPECT_EQ(sent("Outrigger-Deadline"), "(absent)");
+  EXPECT_EQ(exchange().deadline_asked, "30s");
+}
+
 TEST_F(GatewayTest, NamesItselfInViaBothWays) {
   send();
   const std::string via = "1.1 " + std::string(pseudonym());

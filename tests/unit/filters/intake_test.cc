@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "filters/retry/retry.h"
+#include "proxy/runtime/event_loop.h"
 #include "tests/unit/filters/inline_files.h"
 #include "tests/unit/filters/scripted_attempts.h"
 
@@ -393,6 +394,42 @@ TEST_F(IntakeTest, WhereverAttemptsStopTheLastOneReadsEveryByte) {
     EXPECT_TRUE(seen_.back().body == text) << "seed " << seed;
     EXPECT_EQ(memory_.memory() + memory_.disk(), 0u) << "seed " << seed;
   }
+}
+
+TEST(ReplayBody, IsKeptByARealFileThread) {
+  EventLoop loop;
+  ReplayMemory memory;
+  FileThread files;
+  const ReplayContext context{memory, files,
+                              [] { return open_scratch(std::filesystem::temp_directory_path()); }};
+  const std::string text = numbered(3 * kMiB);
+  int reads = 0;
+  bool done = false;
+  {
+    CancelScope scope;
+    auto upload = std::make_unique<Upload>(loop, text, 100'000, 0s, reads);
+    ReplayBody body(loop, context, std::move(upload), 64 * kMiB);
+    TaskGroup tasks(loop);
+    tasks.spawn(
+        [](ReplayBody& it, CancelScope& in, const std::string& all, bool& ended) -> Task<void> {
+          for (int pass = 0; pass < 3; ++pass) {
+            std::string got;
+            for (;;) {
+              Result<Slice> bytes = co_await it.read(in);
+              if (!bytes || bytes->empty()) break;
+              got += bytes->view();
+            }
+            EXPECT_TRUE(got == all) << "pass " << pass;
+            EXPECT_TRUE(it.can_rewind());
+            it.rewind();
+          }
+          ended = true;
+        }(body, scope, text, done));
+    while (!done) loop.run_once();
+    EXPECT_GT(memory.disk(), 0u);
+  }
+  EXPECT_EQ(memory.memory() + memory.disk(), 0u);
+  files.stop();
 }
 
 }  // namespace

@@ -109,6 +109,73 @@ TEST(AccessRecord, TellsEachAttemptOfAFailure) {
       << line;
 }
 
+TEST(AccessRecord, TellsTheVerdictsAndWhyNoOtherAttemptFollowed) {
+  const auto client = *SocketAddress::parse("10.1.2.3", 1);
+  AccessRecord record = example(client);
+  std::array<Attempt, 3> attempts;
+  attempts[0] = {.endpoint = "a:1",
+                 .status = 429,
+                 .phase = Phase::kAnswered,
+                 .ended = TimePoint{2ms},
+                 .verdict = Verdict::kThrottled,
+                 .judged = true,
+                 .error = "rate_limit_exceeded"};
+  attempts[1] = {.endpoint = "a:1",
+                 .failed = true,
+                 .code = Errc::kReset,
+                 .phase = Phase::kFullyWritten,
+                 .reason = "connection_terminated",
+                 .started = TimePoint{22ms},
+                 .ended = TimePoint{23ms},
+                 .verdict = Verdict::kTransient,
+                 .judged = true,
+                 .stop = "unsafe"};
+  attempts[2] = {.endpoint = "a:1",
+                 .status = 200,
+                 .phase = Phase::kAnswered,
+                 .started = TimePoint{23ms},
+                 .ended = TimePoint{24ms},
+                 .verdict = Verdict::kOk,
+                 .judged = true,
+                 .probe = true};
+  record.started = TimePoint{};
+  record.attempts = attempts;
+  const std::string line = json(record);
+  EXPECT_NE(
+      line.find(R"({"n":1,"addr":"a:1","status":429,"verdict":"throttled",)"
+                R"("error":"rate_limit_exceeded","phase":"P4","dur_ms":2.000,"wait_ms":0.000},)"
+                R"({"n":2,"addr":"a:1","status":0,"verdict":"transient",)"
+                R"("error":"connection_terminated","phase":"P3","reason":"connection_terminated",)"
+                R"("dur_ms":1.000,"wait_ms":20.000,"stop":"unsafe"},)"
+                R"({"n":3,"addr":"a:1","status":200,"verdict":"ok","dur_ms":1.000,"wait_ms":0.000,)"
+                R"("probe":true}])"),
+      std::string::npos)
+      << line;
+}
+
+TEST(AttemptOutcome, IsTheVerdictWhereThereIsOne) {
+  struct Row {
+    Verdict verdict;
+    Outcome outcome;
+  };
+  constexpr Row kRows[] = {
+      {Verdict::kOk, Outcome::kSuccess},           {Verdict::kRefusedUnsent, Outcome::kRetryable},
+      {Verdict::kThrottled, Outcome::kRetryable},  {Verdict::kQuotaExhausted, Outcome::kFatal},
+      {Verdict::kOverloaded, Outcome::kRetryable}, {Verdict::kTransient, Outcome::kRetryable},
+      {Verdict::kTimeout, Outcome::kRetryable},    {Verdict::kTruncated, Outcome::kRetryable},
+      {Verdict::kAuth, Outcome::kFatal},           {Verdict::kClientError, Outcome::kFatal},
+      {Verdict::kContentPolicy, Outcome::kFatal},  {Verdict::kInvalidResponse, Outcome::kRetryable},
+      {Verdict::kCancelled, Outcome::kAborted},
+  };
+  Attempt attempt;
+  attempt.judged = true;
+  attempt.status = 200;
+  for (const Row& row : kRows) {
+    attempt.verdict = row.verdict;
+    EXPECT_EQ(outcome_of(attempt), row.outcome) << to_string(row.verdict);
+  }
+}
+
 TEST(AccessRecord, NeverHoldsCredentialsFromTheQuery) {
   const auto client = *SocketAddress::parse("10.1.2.3", 1);
   AccessRecord record = example(client);
@@ -191,12 +258,20 @@ class Scripted final : public Filter {
       exchange.attempts.push_back(attempt);
       co_return std::unexpected(*failure);
     }
-    attempt.status = answer.head.status;
+    attempt.status = recorded_status != 0 ? recorded_status : answer.head.status;
+    if (verdict) {
+      attempt.judged = true;
+      attempt.verdict = *verdict;
+      attempt.stop = "max_attempts";
+      attempt.waited = 500ms;
+    }
     exchange.attempts.push_back(attempt);
     co_return std::move(answer);
   }
   http::Response answer;
   std::optional<Error> failure;
+  std::optional<Verdict> verdict;
+  int recorded_status = 0;  // when it is not the answer's
 
  private:
   SimLoop& loop_;
@@ -384,6 +459,40 @@ TEST_F(ObserveTest, TellsMoreInFull) {
   EXPECT_EQ(header(*answer, "proxy-status"),
             "outrigger; next-hop=\"api.openai.com:443\"; received-status=200");
   EXPECT_EQ(header(*answer, "server-timing"), "outrigger;dur=0.000, attempt1;dur=40.000");
+}
+
+TEST_F(ObserveTest, TellsTheSameWordsInItsHeaders) {
+  policies_.headers = config::DecisionHeaders::kFull;
+  rest_->verdict = Verdict::kOverloaded;
+  rest_->answer.head.status = 503;
+  const auto answer = run();
+  EXPECT_EQ(header(*answer, "proxy-status"),
+            "outrigger; next-hop=\"api.openai.com:443\"; received-status=503; "
+            "details=\"overloaded, not retried: max_attempts\"");
+  EXPECT_EQ(header(*answer, "server-timing"),
+            "outrigger;dur=0.000, attempt1;dur=40.000;desc=\"overloaded\", wait1;dur=500.000");
+}
+
+TEST_F(ObserveTest, AStatusThatTookThePlaceOfTheUpstreamsIsTold) {
+  rest_->verdict = Verdict::kOverloaded;
+  rest_->recorded_status = 503;
+  rest_->answer.head.status = 424;
+  const auto answer = run();
+  EXPECT_EQ(header(*answer, "proxy-status"),
+            "outrigger; next-hop=\"api.openai.com:443\"; received-status=503; "
+            "details=\"overloaded, not retried: max_attempts\"");
+}
+
+TEST_F(ObserveTest, AProblemSaysWhenToComeBackAndWithWhichStatusWeGiveUp) {
+  rest_->failure =
+      Error{Errc::kOverload, Origin::kProxy, Phase::kNoConnection, "cooling_down", "for 12 s"};
+  exchange_->retry_after = 11'500ms;
+  exchange_->give_up_status = 424;
+  const auto answer = run();
+  EXPECT_EQ(answer->head.status, 424);
+  EXPECT_EQ(header(*answer, "retry-after"), "12");
+  EXPECT_EQ(header(*answer, "retry-after-ms"), "11500");
+  EXPECT_EQ(header(*answer, "x-should-retry"), "false");
 }
 
 TEST_F(ObserveTest, IdentifiersOfOneWorkerGrow) {
