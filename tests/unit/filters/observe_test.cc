@@ -116,6 +116,8 @@ TEST(AccessRecord, TellsTheVerdictsAndWhyNoOtherAttemptFollowed) {
   attempts[0] = {.endpoint = "a:1",
                  .status = 429,
                  .phase = Phase::kAnswered,
+                 .reason = "",
+                 .started = TimePoint{0ms},
                  .ended = TimePoint{2ms},
                  .verdict = Verdict::kThrottled,
                  .judged = true,
@@ -133,6 +135,7 @@ TEST(AccessRecord, TellsTheVerdictsAndWhyNoOtherAttemptFollowed) {
   attempts[2] = {.endpoint = "a:1",
                  .status = 200,
                  .phase = Phase::kAnswered,
+                 .reason = "",
                  .started = TimePoint{23ms},
                  .ended = TimePoint{24ms},
                  .verdict = Verdict::kOk,
@@ -151,29 +154,6 @@ TEST(AccessRecord, TellsTheVerdictsAndWhyNoOtherAttemptFollowed) {
                 R"("probe":true}])"),
       std::string::npos)
       << line;
-}
-
-TEST(AttemptOutcome, IsTheVerdictWhereThereIsOne) {
-  struct Row {
-    Verdict verdict;
-    Outcome outcome;
-  };
-  constexpr Row kRows[] = {
-      {Verdict::kOk, Outcome::kSuccess},           {Verdict::kRefusedUnsent, Outcome::kRetryable},
-      {Verdict::kThrottled, Outcome::kRetryable},  {Verdict::kQuotaExhausted, Outcome::kFatal},
-      {Verdict::kOverloaded, Outcome::kRetryable}, {Verdict::kTransient, Outcome::kRetryable},
-      {Verdict::kTimeout, Outcome::kRetryable},    {Verdict::kTruncated, Outcome::kRetryable},
-      {Verdict::kAuth, Outcome::kFatal},           {Verdict::kClientError, Outcome::kFatal},
-      {Verdict::kContentPolicy, Outcome::kFatal},  {Verdict::kInvalidResponse, Outcome::kRetryable},
-      {Verdict::kCancelled, Outcome::kAborted},
-  };
-  Attempt attempt;
-  attempt.judged = true;
-  attempt.status = 200;
-  for (const Row& row : kRows) {
-    attempt.verdict = row.verdict;
-    EXPECT_EQ(outcome_of(attempt), row.outcome) << to_string(row.verdict);
-  }
 }
 
 TEST(AccessRecord, NeverHoldsCredentialsFromTheQuery) {
