@@ -8,7 +8,6 @@
 #include "filters/classify/answer_check.h"
 #include "filters/classify/error_body.h"
 #include "filters/classify/stream_body.h"
-#include "filters/classify/watched_body.h"
 
 namespace outrigger::filters {
 namespace {
@@ -45,8 +44,8 @@ std::unique_ptr<WatchedBody> watch(const AttemptJudge& judge, http::Response& re
   return std::make_unique<WatchedBody>(judge, response.head.status, std::move(response.body), ends);
 }
 
-void put_back(http::Response& response, std::unique_ptr<WatchedBody> body,
-              std::optional<std::uint64_t> length) {
+void put_back(http::Response& response, std::unique_ptr<WatchedBody> body) {
+  const auto length = body->length();
   response.body = http::Body(std::move(body), length);
 }
 
@@ -54,8 +53,7 @@ void put_back(http::Response& response, std::unique_ptr<WatchedBody> body,
 void judge_plain(AttemptJudge& judge, http::Response& response, WatchedBody::Ends ends) {
   judge.pass();
   if (response.body.whole() != nullptr) return judge.conclude();
-  const auto length = response.body.length();
-  put_back(response, watch(judge, response, ends), length);
+  put_back(response, watch(judge, response, ends));
 }
 
 Error broke_off() {
@@ -63,16 +61,17 @@ Error broke_off() {
           "the JSON of the answer lacks its end"};
 }
 
+std::unexpected<Error> fail_attempt(AttemptJudge& judge, const Error& error, int status) {
+  judge.judge_failure(error, status);
+  judge.conclude();
+  return std::unexpected(error);
+}
+
 // An answer that is all there. What lacks its end must not end cleanly; any other defect passes as
 // it came, with its verdict.
 Result<http::Response> conclude_whole(AttemptJudge& judge, http::Response response,
                                       std::string_view defect) {
-  if (defect == "truncated") {
-    const Error error = broke_off();
-    judge.judge_failure(error, response.head.status);
-    judge.conclude();
-    return std::unexpected(error);
-  }
+  if (defect == "truncated") return fail_attempt(judge, broke_off(), response.head.status);
   if (defect.empty()) {
     judge.pass();
   } else {
@@ -110,37 +109,49 @@ Task<Result<http::Response>> Classify::handle(Exchange& exchange, Next next) {
       judge_answer(judge, head, {}, WatchedBody::Held::kPart, "wrong_content_type");
       judge.conclude();
       break;
-    case AnswerKind::kSuspect:
-      co_return co_await judge_suspect(judge, std::move(*outcome), *exchange.scope);
+    case AnswerKind::kSuspect: {
+      const AnswerKind other = answer_kind(exchange.request.head, *outcome, policies_, false);
+      co_return co_await judge_suspect(judge, std::move(*outcome), other, *exchange.scope);
+    }
     case AnswerKind::kEvents:
       co_return co_await judge_events(judge, std::move(*outcome), *exchange.scope);
-    case AnswerKind::kWhole:
-      co_return co_await judge_whole(judge, std::move(*outcome), *exchange.scope);
+    case AnswerKind::kWhole: {
+      if (const Slice* whole = outcome->body.whole()) {
+        const std::string_view defect = find_defect(head.headers, whole->view());
+        co_return conclude_whole(judge, std::move(*outcome), defect);
+      }
+      auto body = watch(judge, *outcome);
+      co_return co_await judge_whole(judge, std::move(*outcome), std::move(body), *exchange.scope);
+    }
   }
   co_return outcome;
 }
 
 // An error's verdict is its head's, where the body cannot be read; a success must be whole.
 Classify::Outcome Classify::judge_suspect(AttemptJudge judge, http::Response response,
-                                          CancelScope& scope) const {
+                                          AnswerKind kind, CancelScope& scope) const {
+  const http::ResponseHead& head = response.head;
   if (const Slice* whole = response.body.whole()) {
-    judge_answer(judge, response.head, whole->view(), WatchedBody::Held::kAll);
+    const bool good =
+        judge_answer(judge, head, whole->view(), WatchedBody::Held::kAll) == Verdict::kOk;
+    if (good && kind == AnswerKind::kWhole) {
+      const std::string_view defect = find_defect(head.headers, whole->view());
+      co_return conclude_whole(judge, std::move(response), defect);
+    }
     judge.conclude();
     co_return response;
   }
-  const auto length = response.body.length();
   auto body = watch(judge, response);
   const Result<WatchedBody::Held> held = co_await body->hold(kErrorBodyBytes, scope);
-  if (!held && response.head.status < 400) {
-    judge.judge_failure(held.error(), response.head.status);
-    judge.conclude();
-    co_return std::unexpected(held.error());
-  }
+  if (!held && head.status < 400) co_return fail_attempt(judge, held.error(), head.status);
   std::string room;
-  const Verdict verdict = judge_answer(judge, response.head, joined(body->held(), room),
+  const Verdict verdict = judge_answer(judge, head, joined(body->held(), room),
                                        held.value_or(WatchedBody::Held::kPart));
+  if (verdict == Verdict::kOk && kind == AnswerKind::kWhole) {
+    co_return co_await judge_whole(judge, std::move(response), std::move(body), scope);
+  }
   if (verdict != Verdict::kOk || held == WatchedBody::Held::kAll) judge.conclude();
-  put_back(response, std::move(body), length);
+  put_back(response, std::move(body));
   co_return response;
 }
 
@@ -165,23 +176,14 @@ Classify::Outcome Classify::judge_events(AttemptJudge judge, http::Response resp
 }
 
 Classify::Outcome Classify::judge_whole(AttemptJudge judge, http::Response response,
+                                        std::unique_ptr<WatchedBody> body,
                                         CancelScope& scope) const {
-  if (const Slice* whole = response.body.whole()) {
-    const std::string_view defect = find_defect(response.head.headers, whole->view());
-    co_return conclude_whole(judge, std::move(response), defect);
-  }
-  const auto length = response.body.length();
-  auto body = watch(judge, response);
   const Result<WatchedBody::Held> held = co_await body->hold(policies_.commit.max_answer, scope);
-  if (!held) {
-    judge.judge_failure(held.error(), response.head.status);
-    judge.conclude();
-    co_return std::unexpected(held.error());
-  }
+  if (!held) co_return fail_attempt(judge, held.error(), response.head.status);
   judge.pass();
   const bool all = held == WatchedBody::Held::kAll;
   const std::string_view defect = all ? find_defect(response.head.headers, body->held()) : "";
-  put_back(response, std::move(body), length);
+  put_back(response, std::move(body));
   if (!all) co_return response;
   co_return conclude_whole(judge, std::move(response), defect);
 }

@@ -3,9 +3,12 @@
 // Stands around what runs once per attempt. (resilience 3 items 1, 2, 4)
 #pragma once
 
+#include <memory>
+
 #include "filters/classify/answer_kind.h"
 #include "filters/classify/attempt_judge.h"
 #include "filters/classify/classifier.h"
+#include "filters/classify/watched_body.h"
 #include "filters/filter.h"
 #include "proxy/base/wall_clock.h"
 
@@ -25,9 +28,13 @@ class Classify final : public Filter {
 
  private:
   using Outcome = Task<Result<http::Response>>;
-  Outcome judge_suspect(AttemptJudge judge, http::Response response, CancelScope& scope) const;
+  // `kind`: what the answer is once it is no suspect any more.
+  Outcome judge_suspect(AttemptJudge judge, http::Response response, AnswerKind kind,
+                        CancelScope& scope) const;
   Outcome judge_events(AttemptJudge judge, http::Response response, CancelScope& scope) const;
-  Outcome judge_whole(AttemptJudge judge, http::Response response, CancelScope& scope) const;
+  // `body` is what the answer's body became.
+  Outcome judge_whole(AttemptJudge judge, http::Response response,
+                      std::unique_ptr<WatchedBody> body, CancelScope& scope) const;
 
   const config::Policies& policies_;
   Classifier classifier_;

@@ -25,6 +25,8 @@ class WatchedBody final : public http::BodySource {
   // bytes come before it.
   Task<Result<Held>> hold(std::uint64_t bytes, CancelScope& scope);
   [[nodiscard]] const SliceQueue& held() const noexcept { return held_; }
+  // Of the whole body, as its head tells it.
+  [[nodiscard]] std::optional<std::uint64_t> length() const noexcept { return rest_.length(); }
 
   Task<Result<Slice>> read(CancelScope& scope) override;
   [[nodiscard]] bool ready() const noexcept override {

@@ -154,6 +154,39 @@ TEST(Classify, FindsASuccessThatIsNone) {
   }
 }
 
+// Slack's way: {"ok":false} under a 200.
+TEST(Classify, ReadsASuccessThatARuleDoubts) {
+  Script script = whole(R"({"ok":false,"error":"ratelimited"})");
+  script.policies.error_fields = {"/error"};
+  script.policies.classify.push_back({});
+  script.policies.classify.back().status = {{200, 299}};
+  script.policies.classify.back().error = {"ratelimited"};
+  script.policies.classify.back().verdict = Verdict::kThrottled;
+  const auto in_memory_and_in_pieces = [&script](std::string_view body) {
+    script.whole = std::string(body);
+    Delivered got = deliver(script);
+    const Delivered first = got;
+    script.whole.reset();
+    script.length.reset();
+    script.body = {say(body.substr(0, 9), 1s), say(body.substr(9), 1s), end_cleanly(1s)};
+    got = deliver(script);
+    EXPECT_EQ(got.attempts, first.attempts);
+    EXPECT_EQ(got.bytes, first.bytes);
+    EXPECT_EQ(got.failed, first.failed);
+    EXPECT_TRUE(got.concluded_at_head);
+    return got;
+  };
+  Delivered got = in_memory_and_in_pieces(R"({"ok":false,"error":"ratelimited"})");
+  EXPECT_EQ(got.at_head, Verdict::kThrottled);
+  EXPECT_EQ(got.error, "ratelimited");
+  EXPECT_EQ(got.bytes, R"({"ok":false,"error":"ratelimited"})");
+  got = in_memory_and_in_pieces(R"({"ok":true,"messages":[]})");
+  EXPECT_EQ(got.at_head, Verdict::kOk);
+  EXPECT_EQ(got.bytes, R"({"ok":true,"messages":[]})");
+  got = in_memory_and_in_pieces(R"({"ok":true,"messages":[)");
+  EXPECT_EQ(got.failed, "http_response_incomplete");
+}
+
 TEST(Classify, ReturnsNoAnswerThatLacksItsEnd) {
   for (const std::string_view body : {"{\"a\":", "[1,2", "{\"a\":\"b"}) {
     Script script = whole(body);
