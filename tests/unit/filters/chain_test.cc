@@ -28,6 +28,7 @@ TEST(Chain, IsInTheOrderThatItsPageTells) {
   ObserveContext observe(metrics.add_shard(), nullptr, LogStyle::kJson, 1);
   config::Upstream upstream;
   upstream.name = "api";
+  upstream.policies.commit.keep_alive = 10s;
   upstream.endpoints.push_back(
       {.url = "http://127.0.0.1:1", .tls = false, .host = "127.0.0.1", .port = 1, .base_path = ""});
   const upstream::Cluster::Setup setup{loop, resolver, random, nullptr, nullptr, nullptr, {}};
