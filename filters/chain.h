@@ -2,20 +2,30 @@
 // filter that a route does not use is not in its chain.
 #pragma once
 
+#include <memory>
 #include <string_view>
 
 #include "config/config.h"
 #include "filters/filter.h"
 #include "filters/observe/observe.h"
+#include "filters/retry/retry.h"
+#include "filters/shared.h"
 #include "proxy/upstream/cluster.h"
 #include "proxy/upstream/forward.h"
 
 namespace outrigger::filters {
 
+// What the chains of one worker use; all outlive them.
+struct ChainContext {
+  ObserveContext& observe;
+  Shared& shared;
+  RetryContext retry;
+};
+
 class ChainBuilder {
  public:
-  // `observe` outlives the chains.
-  explicit ChainBuilder(ObserveContext& observe) noexcept : observe_(observe) {}
+  // `context` outlives the chains; `now` is the worker's time.
+  ChainBuilder(ChainContext& context, TimePoint now) noexcept : context_(context), now_(now) {}
 
   // The chain of one route, or of the upstream itself (nullptr). All arguments outlive it.
   [[nodiscard]] Chain route(const config::Upstream& upstream, const config::Route* route,
@@ -25,7 +35,14 @@ class ChainBuilder {
                               upstream::ForwardProxy& proxy) const;
 
  private:
-  ObserveContext& observe_;
+  [[nodiscard]] std::unique_ptr<Filter> breaker(const config::Upstream& upstream,
+                                                const config::Route* route) const;
+  [[nodiscard]] Chain in_order(std::unique_ptr<Filter> observe, const config::Policies& policies,
+                               std::string_view upstream, std::unique_ptr<Filter> breaker,
+                               std::unique_ptr<Filter> send) const;
+
+  ChainContext& context_;
+  TimePoint now_;
 };
 
 }  // namespace outrigger::filters

@@ -131,7 +131,7 @@ struct Exchange {
   TimePoint started;
   Source source = Source::kUpstream;
   std::string_view why;                 // closed code of a failure, same as in Proxy-Status
-  std::optional<Duration> retry_after;  // for an answer of our own
+  std::optional<Duration> retry_after;  // of an answer of our own: when to come back
   std::string_view circuit = {};  // state of the breaker that was asked last: a literal, or empty
   std::vector<Attempt, FrameAllocator<Attempt>> attempts;
 
@@ -160,10 +160,8 @@ struct Exchange {
 
   // Until when the answer must begin: the least of the route's and the caller's word.
   std::optional<TimePoint> deadline;
-  std::string_view deadline_asked;  // the caller's Outrigger-Deadline, which the gateway takes off
-  // Of an answer that the proxy makes: when to come back, where that is known.
-  std::optional<Duration> retry_after;
-  std::uint16_t give_up_status = 0;  // ... and its status, where not that of the problem
+  std::string_view deadline_asked;   // the caller's Outrigger-Deadline, which the gateway takes off
+  std::uint16_t give_up_status = 0;  // of an answer of our own, where not that of the problem
   // Multiplies timeouts.headers and first_event of the next attempt (Retry::timeout_factor).
   double patience = 1;
   // Endpoints that this attempt should leave alone, a bit each by index: failed before, or with an

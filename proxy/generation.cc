@@ -39,12 +39,15 @@ Generation::Generation(const Worker& worker, std::shared_ptr<const Blueprint> bl
       tls_(blueprint_->tls[worker.index]),
       server_(server_settings(config().server.limits)),
       router_(blueprint_->config),
-      unrouted_(worker.observe, filters::kUnrouted, filters::kDefaultRoute) {
+      unrouted_(worker.chain.observe, filters::kUnrouted, filters::kDefaultRoute) {
   for (std::size_t i = 0; i < config().upstreams.size(); ++i) {
     clusters_.push_back(cluster_for(worker, i, before));
   }
   forward_ = std::make_unique<upstream::ForwardProxy>(worker.loop, worker.resolver, worker.random,
                                                       blueprint_->destinations, tls_.forward);
+  // A host that no upstream names has no policies: what it is sent passes as it is.
+  forward_policies_.retry.reset();
+  forward_policies_.circuit_breaker.reset();
   build_chains(worker);
   if (worker.index == 0) start_probers(worker);
 }
@@ -69,7 +72,7 @@ std::shared_ptr<upstream::Cluster> Generation::cluster_for(const Worker& worker,
 }
 
 void Generation::build_chains(const Worker& worker) {
-  filters::ChainBuilder builder(worker.observe);
+  filters::ChainBuilder builder(worker.chain, worker.loop.now());
   for (std::size_t i = 0; i < clusters_.size(); ++i) {
     const config::Upstream& upstream = config().upstreams[i];
     std::vector<filters::Chain> routes;

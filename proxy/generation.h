@@ -27,7 +27,7 @@ class Generation {
     EventLoop& loop;
     Resolver& resolver;
     Random& random;
-    filters::ObserveContext& observe;
+    filters::ChainContext& chain;
     upstream::Prober::Changed probe_changed;
     std::function<void(std::string_view upstream, std::string_view endpoint)> ejected;
   };

@@ -4,13 +4,16 @@
 
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 #include <thread>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "config/loader.h"
+#include "filters/retry/cooldown_file.h"
 #include "proxy/admin/process_metrics.h"
+#include "proxy/base/random.h"
 #include "proxy/base/version.h"
 #include "proxy/base/wall_clock.h"
 #include "proxy/config_watch.h"
@@ -27,7 +30,9 @@ void complain(std::string_view text) {
   fmt::print(stderr, "outrigger: {}\n", text);
 }
 
-class Supervisor {
+constexpr Duration kKeepEvery = 1s;
+
+class Supervisor final : private Timer {
  public:
   explicit Supervisor(const RunOptions& options) : options_(options) {}
   ~Supervisor();
@@ -42,6 +47,9 @@ class Supervisor {
   config::Snapshot load();
   std::optional<config::Snapshot> overridden(const config::Snapshot& loaded);
   Status open_logs();
+  void share_among_filters();
+  void keep_cooldowns();
+  void on_fire() override;
   Status bind();
   Status start();
   void serving();
@@ -62,6 +70,7 @@ class Supervisor {
   Logs logs_;
   std::unique_ptr<MetricRegistry> metrics_;
   MetricShard* shard_ = nullptr;
+  std::unique_ptr<filters::Shared> filters_;
   std::unique_ptr<ProcessState> process_;
   std::shared_ptr<TlsTicketKeys> ticket_keys_ = std::make_shared<TlsTicketKeys>();
   std::vector<std::vector<Fd>> sockets_;  // [worker][address]
@@ -75,14 +84,18 @@ class Supervisor {
   CancelScope scope_;
   TaskGroup tasks_{loop_};
   admin::Lifecycle lifecycle_ = admin::Lifecycle::kStarting;
+  std::vector<filters::SavedCooldown> kept_;  // as the file has them
   unsigned serving_ = 0;
   unsigned drained_ = 0;
   int code_ = kExitFine;
 };
 
 Supervisor::~Supervisor() {
+  disarm();
+  if (filters_) filters_->files.stop();  // while the loops that it posts to are there
   for (const auto& worker : workers_) worker->stop();
   workers_.clear();
+  if (filters_ && blueprint_) keep_cooldowns();
 }
 
 config::Loaded Supervisor::read_config() const {
@@ -140,11 +153,42 @@ Status Supervisor::open_logs() {
   }
   metrics_ = std::make_unique<MetricRegistry>(server.max_series);
   shard_ = &metrics_->add_shard();
+  share_among_filters();
   process_ = std::make_unique<ProcessState>(*logs_.logger, logs_.access.get(),
                                             logs_.access ? style(*logs_.access) : LogStyle::kJson,
-                                            *metrics_);
+                                            *metrics_, *filters_);
   process_->connections.set(server.limits.connections, server.limits.connections_per_client);
   return {};
+}
+
+// What filters keep over requests, some of it over restarts.
+void Supervisor::share_among_filters() {
+  const std::string& folder = config_->store.path;
+  filters_ = std::make_unique<filters::Shared>(
+      filters::SharedBreakers::Setup{
+          .listener = [this](const filters::Transition& it) { filters::log_transition(log(), it); },
+          .seed = secure_seed()},
+      filters::load_credential_key(folder + "/credential.key", log()),
+      std::filesystem::temp_directory_path().string());
+  filters_->cooldowns.restore(filters::load_cooldowns(folder + "/cooldowns.json", log()),
+                              loop_.fresh_now(), WallClock::system() / 1000);
+  loop_.arm(*this, kKeepEvery);
+}
+
+// Cooldowns and exhausted quotas outlive the process. On the main thread, which serves no client.
+void Supervisor::keep_cooldowns() {
+  const auto saved = filters_->cooldowns.snapshot(loop_.fresh_now(), WallClock::system() / 1000);
+  if (saved == kept_) return;
+  if (Status status = filters::save_cooldowns(config_->store.path + "/cooldowns.json", saved);
+      !status) {
+    log().warn("retry", "cooldowns cannot be kept", {{"why", status.error().detail.view()}});
+  }
+  kept_ = saved;
+}
+
+void Supervisor::on_fire() {
+  keep_cooldowns();
+  loop_.arm(*this, kKeepEvery);
 }
 
 Status Supervisor::bind() {

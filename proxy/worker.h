@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "filters/shared.h"
 #include "proxy/base/log.h"
 #include "proxy/base/metrics.h"
 #include "proxy/blueprint.h"
@@ -23,6 +24,7 @@ struct ProcessState {
   LogSink* access_log;  // nullptr: none
   LogStyle access_style;
   MetricRegistry& metrics;
+  filters::Shared& filters;
   ConnectionLimits connections;
 };
 

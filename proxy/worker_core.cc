@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "filters/circuit_breaker/export_circuits.h"
+
 namespace outrigger {
 namespace {
 
@@ -51,6 +53,9 @@ WorkerCore::WorkerCore(unsigned index, ProcessState& process, EventLoop& loop,
       random_(secure_seed()),
       resolver_(loop),
       observe_(metrics_, channel_of(process.access_log), process.access_style, secure_seed()),
+      chain_{observe_,
+             process.filters,
+             {process.filters.budgets, process.filters.cooldowns, random_, metrics_}},
       exchanges_(loop, metrics_, process.log),
       accepted_(metrics_.counter(Metric::kConnections,
                                  {"proxy", blueprint->config->server.tls ? "tls" : "plain"})),
@@ -78,7 +83,7 @@ void WorkerCore::apply(std::shared_ptr<const Blueprint> blueprint) {
       loop_,
       resolver_,
       random_,
-      observe_,
+      chain_,
       [this](auto endpoint, bool up, auto why) { probe_changed(endpoint, up, why); },
       [this](auto upstream, auto endpoint) { ejected(upstream, endpoint); }};
   auto next = std::make_shared<Generation>(lent, std::move(blueprint), before.get());
@@ -131,6 +136,9 @@ void WorkerCore::ejected(std::string_view upstream, std::string_view endpoint) {
 
 void WorkerCore::on_fire() {
   measure_pools();
+  if (index_ == 0) {
+    filters::export_circuits(process_.filters.breakers, process_.metrics, loop_.now());
+  }
   loop_.arm(*this, kMeasureEvery);
 }
 

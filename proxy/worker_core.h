@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "filters/chain.h"
 #include "filters/observe/observe.h"
 #include "proxy/base/random.h"
 #include "proxy/exchange_server.h"
@@ -43,6 +44,7 @@ class WorkerCore final : private Timer {
   Random random_;
   Resolver resolver_;
   filters::ObserveContext observe_;
+  filters::ChainContext chain_;
   ExchangeServer exchanges_;
   CancelScope scope_;
   std::list<http::ClientConnection*> open_;

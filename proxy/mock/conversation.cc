@@ -44,8 +44,9 @@ http::Response text_response(int status, std::string_view type, std::string_view
 
 }  // namespace
 
-Task<void> MockServer::Conversation::serve(http::Request request, http::ResponseSink& sink,
+Task<void> MockServer::Conversation::serve(http::Request&& asked, http::ResponseSink& sink,
                                            const http::ClientInfo&, CancelScope& scope) {
+  http::Request request = std::move(asked);
   if (request.head.path().starts_with("/mock/")) {
     co_await control(std::move(request), sink, scope);
     co_return;

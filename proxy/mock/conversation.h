@@ -19,7 +19,7 @@ class MockServer::Conversation final : private http::ExchangeHandler {
   Task<Status> run(CancelScope& scope) { return connection_.run(scope); }
 
  private:
-  Task<void> serve(http::Request request, http::ResponseSink& sink, const http::ClientInfo& client,
+  Task<void> serve(http::Request&& asked, http::ResponseSink& sink, const http::ClientInfo& client,
                    CancelScope& scope) override;
   Task<void> control(http::Request request, http::ResponseSink& sink, CancelScope& scope);
   // The word for the ledger: how the request ended.

@@ -33,7 +33,10 @@ TEST(Chain, IsInTheOrderThatItsPageTells) {
       {.url = "http://127.0.0.1:1", .tls = false, .host = "127.0.0.1", .port = 1, .base_path = ""});
   const upstream::Cluster::Setup setup{loop, resolver, random, nullptr, nullptr, nullptr, {}};
   upstream::Cluster cluster(setup, upstream);
-  const Chain chain = ChainBuilder(observe).route(upstream, nullptr, cluster);
+  Shared shared({.listener = {}}, {}, "/tmp");
+  ChainContext context{
+      observe, shared, {shared.budgets, shared.cooldowns, random, observe.metrics}};
+  const Chain chain = ChainBuilder(context, loop.now()).route(upstream, nullptr, cluster);
   std::vector<std::string> names;
   for (const auto& filter : chain.filters()) names.emplace_back(filter->name());
   EXPECT_EQ(names, names_in_readme());
