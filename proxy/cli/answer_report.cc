@@ -109,7 +109,7 @@ std::string print_text(const AnswerReport& report) {
   line("answer", report.answer.in_stream ? std::string("an error event in a stream")
                                          : fmt::format("status {}", report.answer.status));
   line("error", printable(judgement.error));
-  line("message", printable(judgement.message));
+  if (judgement.message != judgement.error) line("message", printable(judgement.message));
   if (judgement.hint) {
     line("wait",
          fmt::format("{} ({})", config::print_duration(*judgement.hint), judgement.hint_from));

@@ -129,6 +129,14 @@ double wall_seconds() {
   return std::chrono::duration<double>(now).count();
 }
 
+// In the form CLI11 wants (flags.h).
+std::string status_code(const std::string& text) {
+  const bool digits =
+      text.size() == 3 && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+  if (digits && text.front() >= '1' && text.front() <= '5') return {};
+  return fmt::format("\"{}\" is no status: write 100 to 599", text);
+}
+
 int classify(const Options& options) {
   Judge judge;
   const int whose = options.profile.empty() ? take_upstream(options, judge)
@@ -177,7 +185,7 @@ void add_classify(CLI::App& app, Action& chosen) {
       ->excludes(profile);
   command.add_option("-s,--status", options->status, "The status, of a body without its head")
       ->type_name("CODE")
-      ->check(CLI::Range(100, 599));
+      ->check(status_code);
   command.add_flag("--in-stream", options->in_stream,
                    "It is an error event in a stream that began with a success");
   command.add_option("-o,--output", options->output, "text or json")
