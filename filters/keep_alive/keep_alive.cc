@@ -26,6 +26,7 @@ Task<Result<http::Response>> KeepAlive::handle(Exchange& exchange, Next next) {
     Result<http::Response> outcome = co_await next(exchange);
     co_return outcome;
   }
+  CancelScope& scope = *exchange.scope;  // what runs in the body lends the exchange narrower ones
   auto body =
       std::make_unique<EarlyBody>(exchange, *policies_.commit.keep_alive,
                                   asked_dialect(policies_.dialect, exchange.request.head.path()));
