@@ -38,9 +38,10 @@ std::optional<Duration> hint_of(double seconds) noexcept {
 std::optional<double> take_number(std::string_view& text) noexcept {
   if (text.empty() || !is_digit(text.front())) return std::nullopt;
   double number = 0;
-  const auto [end, error] =
+  auto [end, error] =
       std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
   if (error != std::errc{}) return std::nullopt;
+  if (end[-1] == '.') --end;  // a point without digits is no part of it
   text.remove_prefix(static_cast<std::size_t>(end - text.data()));
   return number;
 }

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "config/units.h"
+#include "filters/classify/hint_values.h"
 
 namespace outrigger::filters {
 namespace {
@@ -23,35 +24,6 @@ int digits(std::string_view text, std::size_t& at, std::size_t count) noexcept {
     value = value * 10 + (c - '0');
   }
   return value;
-}
-
-bool literal(std::string_view text, std::size_t& at, std::string_view any_of) noexcept {
-  return at < text.size() && any_of.contains(text[at++]);
-}
-
-// ".25" in microseconds, any number of digits; -1 when there is a point and no digit.
-std::int64_t fraction(std::string_view text, std::size_t& at) noexcept {
-  if (at == text.size() || text[at] != '.') return 0;
-  std::int64_t micros = 0;
-  std::int64_t weight = 100'000;
-  const std::size_t first = ++at;
-  for (; at < text.size() && text[at] >= '0' && text[at] <= '9'; ++at, weight /= 10) {
-    micros += weight * (text[at] - '0');
-  }
-  return at == first ? -1 : micros;
-}
-
-// "Z" or "+01:30" in minutes, up to the end of the text.
-std::optional<int> offset(std::string_view text, std::size_t at) noexcept {
-  const std::string_view rest = text.substr(at);
-  if (rest == "Z" || rest == "z") return 0;
-  if (rest.size() != 6 || (rest[0] != '+' && rest[0] != '-') || rest[3] != ':') return std::nullopt;
-  std::size_t hours_at = 1;
-  std::size_t minutes_at = 4;
-  const int hours = digits(rest, hours_at, 2);
-  const int minutes = digits(rest, minutes_at, 2);
-  if (hours < 0 || hours > 23 || minutes < 0 || minutes > 59) return std::nullopt;
-  return (rest[0] == '-' ? -1 : 1) * (hours * 60 + minutes);
 }
 
 }  // namespace
@@ -91,40 +63,12 @@ std::optional<Duration> parse_grpc_timeout(std::string_view text) {
   }
 }
 
-std::optional<std::int64_t> parse_rfc3339(std::string_view text) {
-  std::size_t at = 0;
-  const int year = digits(text, at, 4);
-  if (year < 0 || !literal(text, at, "-")) return std::nullopt;
-  const int month = digits(text, at, 2);
-  if (!literal(text, at, "-")) return std::nullopt;
-  const int day = digits(text, at, 2);
-  if (!literal(text, at, "Tt ")) return std::nullopt;
-  const int hour = digits(text, at, 2);
-  if (!literal(text, at, ":")) return std::nullopt;
-  const int minute = digits(text, at, 2);
-  if (!literal(text, at, ":")) return std::nullopt;
-  const int second = digits(text, at, 2);
-  const std::int64_t micros = fraction(text, at);
-  const std::optional<int> zone = offset(text, at);
-  const std::chrono::year_month_day date{std::chrono::year(year),
-                                         std::chrono::month(static_cast<unsigned>(month)),
-                                         std::chrono::day(static_cast<unsigned>(day))};
-  if (month < 1 || day < 1 || !date.ok() || hour < 0 || hour > 23 || minute < 0 || minute > 59 ||
-      second < 0 || second > 60 || micros < 0 || !zone) {
-    return std::nullopt;
-  }
-  const std::int64_t days = std::chrono::sys_days(date).time_since_epoch().count();
-  const std::int64_t seconds =
-      days * 86400 + hour * 3600 + minute * 60 + second - std::int64_t{*zone} * 60;
-  return seconds * 1'000'000 + micros;
-}
-
 std::optional<Duration> parse_deadline(std::string_view text, std::int64_t now_us) {
   if (const auto duration = config::parse_duration(text)) return duration;
-  const auto moment = parse_rfc3339(text);
+  const std::optional<double> moment = parse_rfc3339(text);
   if (!moment) return std::nullopt;
-  const std::int64_t most = static_cast<std::int64_t>(kMostSeconds) * 1'000'000;
-  return std::chrono::microseconds(std::clamp<std::int64_t>(*moment - now_us, 0, most));
+  const double left = std::clamp(*moment - static_cast<double>(now_us) / 1e6, 0.0, kMostSeconds);
+  return std::chrono::microseconds(std::llround(left * 1e6));
 }
 
 std::optional<Duration> asked_time(const http::Headers& headers, std::string_view deadline,

@@ -22,10 +22,6 @@ namespace outrigger::filters {
 // the answer must begin. `now_us`: microseconds since 1970 UTC. A moment that has passed is 0.
 [[nodiscard]] std::optional<Duration> parse_deadline(std::string_view text, std::int64_t now_us);
 
-// Microseconds since 1970 UTC of an RFC 3339 time, "2026-01-31T23:59:59.5+01:00"; nothing for what
-// is not one. A leap second is the second after it.
-[[nodiscard]] std::optional<std::int64_t> parse_rfc3339(std::string_view text);
-
 // The least of what a request's fields say; `deadline` is the value of Outrigger-Deadline, which
 // does not travel on, or empty. What does not parse says nothing.
 [[nodiscard]] std::optional<Duration> asked_time(const http::Headers& headers,

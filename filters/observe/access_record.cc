@@ -130,7 +130,7 @@ void write_attempts(Line& line, const AccessRecord& record) noexcept {
     if (n > 1) line.time(",\"wait_ms\":", attempt.started - idle_since);
     if (attempt.reused_connection) line.literal(",\"reused\":true");
     if (attempt.probe) line.literal(",\"probe\":true");
-    line.plain(",\"stop\":", attempt.stop);
+    if (attempt.verdict != Verdict::kOk) line.plain(",\"stop\":", attempt.stop);
     line.literal("}");
     idle_since = attempt.ended;
   }

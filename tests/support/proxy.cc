@@ -47,6 +47,11 @@ ProxyConfig& ProxyConfig::workers(int count) {
   return *this;
 }
 
+ProxyConfig& ProxyConfig::defaults(const std::string& policies) {
+  defaults_ = policies;
+  return *this;
+}
+
 ProxyConfig& ProxyConfig::drain(const std::string& keys) {
   drain_ = keys;
   return *this;
@@ -70,8 +75,9 @@ std::string ProxyConfig::yaml(std::uint16_t port, std::uint16_t admin, std::uint
       "version: 1\n"
       "server: {{listen: \"127.0.0.1:{}\", admin: \"127.0.0.1:{}\", health: \"127.0.0.1:{}\", "
       "workers: {}, drain: {{{}}}, watch: {}, log_format: json{}}}\n"
+      "defaults: {{{}}}\n"
       "upstreams:\n{}",
-      port, admin, health, workers_, drain_, watch_, server_, upstreams_);
+      port, admin, health, workers_, drain_, watch_, server_, defaults_, upstreams_);
 }
 
 // ---- life ----

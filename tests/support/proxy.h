@@ -30,6 +30,9 @@ class ProxyConfig {
   // Further keys of `server`; not listen, admin, health, workers, drain, watch or log_format.
   ProxyConfig& server(const std::string& extra);
   ProxyConfig& workers(int count);
+  // Policies of all upstreams. Without a call none repeats or refuses: what the upstream says comes
+  // through as it is.
+  ProxyConfig& defaults(const std::string& policies);
   ProxyConfig& drain(const std::string& keys);
   // A change of the file is loaded by itself; otherwise only by SIGHUP.
   ProxyConfig& watch();
@@ -45,6 +48,7 @@ class ProxyConfig {
   std::string server_;
   std::string upstreams_;
   std::string drain_ = "announce: 10ms, streams: 10s";
+  std::string defaults_ = "retry: none, circuit_breaker: none";
   int workers_ = 2;
   bool watch_ = false;
   std::vector<Upstream*> scripted_;

@@ -1,5 +1,6 @@
 #include "filters/deadline/deadline.h"
 
+#include "filters/classify/hint_values.h"
 #include "filters/deadline/deadlines.h"
 #include "proxy/base/random.h"
 #include "tests/unit/filters/chain_fixture.h"
@@ -77,7 +78,11 @@ TEST(Deadlines, ReadsTimesOfDay) {
       {"", {}},
       {"2026", {}},
   };
-  for (const Row& row : kRows) EXPECT_EQ(parse_rfc3339(row.text), row.micros) << row.text;
+  for (const Row& row : kRows) {
+    const std::optional<double> seconds = parse_rfc3339(row.text);
+    ASSERT_EQ(seconds.has_value(), row.micros.has_value()) << row.text;
+    if (seconds) EXPECT_NEAR(*seconds, static_cast<double>(*row.micros) / 1e6, 1e-6) << row.text;
+  }
 }
 
 TEST(Deadlines, CutAnywhereATimeOfDayIsNone) {
