@@ -47,6 +47,8 @@ class Supervisor final : private Timer {
   config::Snapshot load();
   std::optional<config::Snapshot> overridden(const config::Snapshot& loaded);
   Status open_logs();
+  [[nodiscard]] LogStyle style_of(const LogSink& sink) const;
+  void make_process();
   void share_among_filters();
   void keep_cooldowns();
   void on_fire() override;
@@ -84,7 +86,15 @@ class Supervisor final : private Timer {
   CancelScope scope_;
   TaskGroup tasks_{loop_};
   admin::Lifecycle lifecycle_ = admin::Lifecycle::kStarting;
-  std::vector<filters::SavedCooldown> kept_;  // as the file has them
+  [[nodiscard]] std::string cooldowns_path() const {
+    return config_->store.path + "/cooldowns.json";
+  }
+  [[nodiscard]] std::string credential_key_path() const {
+    return config_->store.path + "/credential.key";
+  }
+  filters::SipKey credential_key_{};
+  bool key_kept_ = false;                     // in its file
+  std::vector<filters::SavedCooldown> kept_;  // as their file has them
   unsigned serving_ = 0;
   unsigned drained_ = 0;
   int code_ = kExitFine;
@@ -131,6 +141,13 @@ std::optional<config::Snapshot> Supervisor::overridden(const config::Snapshot& l
   return changed;
 }
 
+LogStyle Supervisor::style_of(const LogSink& sink) const {
+  const config::LogFormat format = config_->server.log_format;
+  const bool text =
+      format == config::LogFormat::kText || (format == config::LogFormat::kAuto && sink.terminal());
+  return text ? LogStyle::kText : LogStyle::kJson;
+}
+
 Status Supervisor::open_logs() {
   const config::Server& server = config_->server;
   LogSinkSettings settings;
@@ -139,13 +156,8 @@ Status Supervisor::open_logs() {
   auto process_log = LogSink::open("stderr", settings);
   if (!process_log) return std::unexpected(std::move(process_log).error());
   logs_.process = std::move(*process_log);
-  const auto style = [&](const LogSink& sink) {
-    const bool text = server.log_format == config::LogFormat::kText ||
-                      (server.log_format == config::LogFormat::kAuto && sink.terminal());
-    return text ? LogStyle::kText : LogStyle::kJson;
-  };
   logs_.logger =
-      std::make_unique<Logger>(*logs_.process, options_.log_level, style(*logs_.process));
+      std::make_unique<Logger>(*logs_.process, options_.log_level, style_of(*logs_.process));
   if (server.access_log.enabled) {
     auto access_log = LogSink::open(server.access_log.path, settings);
     if (!access_log) return std::unexpected(std::move(access_log).error());
@@ -153,37 +165,51 @@ Status Supervisor::open_logs() {
   }
   metrics_ = std::make_unique<MetricRegistry>(server.max_series);
   shard_ = &metrics_->add_shard();
-  share_among_filters();
-  process_ = std::make_unique<ProcessState>(*logs_.logger, logs_.access.get(),
-                                            logs_.access ? style(*logs_.access) : LogStyle::kJson,
-                                            *metrics_, *filters_);
-  process_->connections.set(server.limits.connections, server.limits.connections_per_client);
   return {};
+}
+
+void Supervisor::make_process() {
+  share_among_filters();
+  process_ = std::make_unique<ProcessState>(
+      *logs_.logger, logs_.access.get(), logs_.access ? style_of(*logs_.access) : LogStyle::kJson,
+      *metrics_, *filters_);
+  process_->connections.set(config_->server.limits.connections,
+                            config_->server.limits.connections_per_client);
 }
 
 // What filters keep over requests, some of it over restarts.
 void Supervisor::share_among_filters() {
-  const std::string& folder = config_->store.path;
+  const auto key = filters::load_credential_key(credential_key_path());
+  credential_key_ = key.value_or(filters::random_sip_key());
+  key_kept_ = key.has_value();
   filters_ = std::make_unique<filters::Shared>(
       filters::SharedBreakers::Setup{
           .listener = [this](const filters::Transition& it) { filters::log_transition(log(), it); },
           .seed = secure_seed()},
-      filters::load_credential_key(folder + "/credential.key", log()),
-      std::filesystem::temp_directory_path().string());
-  filters_->cooldowns.restore(filters::load_cooldowns(folder + "/cooldowns.json", log()),
-                              loop_.fresh_now(), WallClock::system() / 1000);
+      credential_key_, std::filesystem::temp_directory_path().string());
+  kept_ = filters::load_cooldowns(cooldowns_path(), log());
+  filters_->cooldowns.restore(kept_, loop_.fresh_now(), WallClock::system() / 1000);
   loop_.arm(*this, kKeepEvery);
 }
 
-// Cooldowns and exhausted quotas outlive the process. On the main thread, which serves no client.
+// Cooldowns and exhausted quotas outlive the process. On the main thread, which serves no client;
+// the data folder is made when there is something to keep.
 void Supervisor::keep_cooldowns() {
-  const auto saved = filters_->cooldowns.snapshot(loop_.fresh_now(), WallClock::system() / 1000);
+  auto saved = filters_->cooldowns.snapshot(loop_.fresh_now(), WallClock::system() / 1000);
   if (saved == kept_) return;
-  if (Status status = filters::save_cooldowns(config_->store.path + "/cooldowns.json", saved);
-      !status) {
-    log().warn("retry", "cooldowns cannot be kept", {{"why", status.error().detail.view()}});
+  std::error_code error;
+  std::filesystem::create_directories(config_->store.path, error);
+  Status status;
+  if (!key_kept_) status = filters::save_credential_key(credential_key_path(), credential_key_);
+  if (status) {
+    key_kept_ = true;
+    status = filters::save_cooldowns(cooldowns_path(), saved);
   }
-  kept_ = saved;
+  if (!status) {
+    log().warn("retry", "cooldowns will not outlive a restart",
+               {{"why", status.error().detail.view()}});
+  }
+  kept_ = std::move(saved);
 }
 
 void Supervisor::on_fire() {
@@ -212,6 +238,7 @@ Status Supervisor::bind() {
 
 Status Supervisor::start() {
   if (Status store = check_store(config_->store.path); !store) return store;
+  make_process();
   auto blueprint =
       draw_blueprint(config_, config_->server.workers, ticket_keys_, addresses_, nullptr);
   if (!blueprint) return std::unexpected(std::move(blueprint).error());

@@ -161,19 +161,18 @@ Status save_cooldowns(const std::string& path, const std::vector<SavedCooldown>&
   return replace_file(path, print_cooldowns(saved));
 }
 
-SipKey load_credential_key(const std::string& path, Logger& log) {
-  if (const auto text = read_file(path, 2 * kHexDigits + 1)) {
-    const std::string_view view = *text;
-    const auto first = from_hex(view.substr(0, kHexDigits));
-    const auto second = from_hex(view.substr(std::min(view.size(), kHexDigits), kHexDigits));
-    if (first && second && view.substr(2 * kHexDigits) == "\n") return {*first, *second};
-  }
-  const SipKey key = random_sip_key();
-  const Status kept = replace_file(path, fmt::format("{:016x}{:016x}\n", key[0], key[1]));
-  if (!kept) {
-    log.warn("retry", "cooldowns will not outlive a restart", {{"error", kept.error().detail}});
-  }
-  return key;
+std::optional<SipKey> load_credential_key(const std::string& path) {
+  const auto text = read_file(path, 2 * kHexDigits + 1);
+  if (!text) return std::nullopt;
+  const std::string_view view = *text;
+  const auto first = from_hex(view.substr(0, kHexDigits));
+  const auto second = from_hex(view.substr(std::min(view.size(), kHexDigits), kHexDigits));
+  if (!first || !second || view.substr(2 * kHexDigits) != "\n") return std::nullopt;
+  return SipKey{*first, *second};
+}
+
+Status save_credential_key(const std::string& path, const SipKey& key) {
+  return replace_file(path, fmt::format("{:016x}{:016x}\n", key[0], key[1]));
 }
 
 }  // namespace outrigger::filters

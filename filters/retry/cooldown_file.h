@@ -30,9 +30,9 @@ namespace outrigger::filters {
 [[nodiscard]] Status save_cooldowns(const std::string& path,
                                     const std::vector<SavedCooldown>& saved);
 
-// The key by which credentials are hashed, kept in a file that only its owner can read; made when
-// there is none, and anew when it is broken. When it cannot be kept, a new one for this process,
-// with a line in the log.
-[[nodiscard]] SipKey load_credential_key(const std::string& path, Logger& log);
+// The key by which credentials are hashed, in a file that only its owner can read; nothing when
+// there is none or it is broken: what was kept under a lost key is of no use.
+[[nodiscard]] std::optional<SipKey> load_credential_key(const std::string& path);
+[[nodiscard]] Status save_credential_key(const std::string& path, const SipKey& key);
 
 }  // namespace outrigger::filters

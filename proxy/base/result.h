@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <iosfwd>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -64,10 +65,10 @@ class Detail {
   operator std::string_view() const noexcept { return view(); }
   [[nodiscard]] std::size_t find(std::string_view part) const noexcept { return view().find(part); }
   friend bool operator==(const Detail& a, std::string_view b) noexcept { return a.view() == b; }
-  template <class Stream>
-  friend Stream& operator<<(Stream& out, const Detail& detail) {
-    out << detail.view();
-    return out;
+  template <class Char, class Traits>
+  friend std::basic_ostream<Char, Traits>& operator<<(std::basic_ostream<Char, Traits>& out,
+                                                      const Detail& detail) {
+    return out << detail.view();
   }
 
  private:

@@ -38,7 +38,7 @@ TEST_F(Cli, CheckFindsEveryMistakeInOneRun) {
                                  "defaults: {timeouts: {connect: 5}}\n"
                                  "upstreams:\n"
                                  "  openai: {uze: openai}\n"
-                                 "  erp: {url: 'ftp://x', retry: {max_attempts: 3}}\n");
+                                 "  erp: {url: 'ftp://x', retry: {max_attempts: 99}}\n");
   const Output output = outrigger({"check", "--json", file});
   EXPECT_EQ(output.code, 3);
   const auto findings = nlohmann::json::parse(output.out, nullptr, false);

@@ -11,7 +11,7 @@ namespace {
 std::string error_of(std::string_view text, std::optional<int> status = {},
                      PasteKind kind = PasteKind::kAnswer) {
   const auto answer = read_pasted(text, status, kind);
-  return answer ? "" : answer.error().detail;
+  return answer ? "" : answer.error().detail.str();
 }
 
 TEST(PastedAnswer, IsReadAsCurlPrintsIt) {

@@ -22,6 +22,7 @@ class Chosen final : public AttemptListener {
   void on_sending() override {}
   void on_request_sent() override {}
   Task<Status> on_interim(http::ResponseHead) override { co_return Status{}; }
+  void on_response(const http::Response&) override {}
   void on_failed(const Error&) override {}
   std::vector<std::uint16_t> order;
 };
