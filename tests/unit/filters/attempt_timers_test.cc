@@ -129,5 +129,25 @@ TEST_F(AttemptTimersTest, AStreamHasNoTotal) {
   EXPECT_TRUE(body_ended_);
 }
 
+TEST_F(AttemptTimersTest, IsMorePatientWithAnAttemptThatFollowsATimeOut) {
+  exchange().patience = 2;
+  hang_in(AttemptStage::kWaiting);
+  expect_late_after(120s, "http_response_timeout");
+}
+
+TEST(FirstEventLimit, GrowsWithTheRequestAndThePatience) {
+  config::Timeouts timeouts;
+  EXPECT_EQ(first_event_limit(timeouts, 1 << 20, 2), std::nullopt);
+  timeouts.first_event_per_mib = 10s;  // of nothing
+  EXPECT_EQ(first_event_limit(timeouts, 1 << 20, 2), std::nullopt);
+  timeouts.first_event = 30s;
+  EXPECT_EQ(first_event_limit(timeouts, 0, 1), Duration{30s});
+  EXPECT_EQ(first_event_limit(timeouts, 1 << 19, 1), Duration{35s});
+  EXPECT_EQ(first_event_limit(timeouts, 4 << 20, 1), Duration{70s});
+  EXPECT_EQ(first_event_limit(timeouts, 4 << 20, 2), Duration{140s});
+  timeouts.first_event_per_mib.reset();
+  EXPECT_EQ(first_event_limit(timeouts, 4 << 20, 1), Duration{30s});
+}
+
 }  // namespace
 }  // namespace outrigger::filters
