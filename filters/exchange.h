@@ -157,6 +157,7 @@ struct Exchange {
 
   // The request's body where it is no buffer in memory and can be read again; see filters/intake.
   ReplayBody* replay = nullptr;
+  std::string_view replay_lost;  // why the body could not be sent again when it was to be
 
   // Until when the answer must begin: the least of the route's and the caller's word.
   std::optional<TimePoint> deadline;

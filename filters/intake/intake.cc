@@ -31,9 +31,9 @@ Task<Result<http::Response>> Intake::handle(Exchange& exchange, Next next) {
 
 // A body in one buffer can be sent again as it is.
 void Intake::keep_body(Exchange& exchange) const {
-  const std::uint64_t most = policies_.retry ? policies_.retry->buffer : 0;
   const bool looked_into = needs_model_ && is_json(exchange.request.head.headers);
-  if (most == 0 && !looked_into) return;
+  if (!policies_.retry && !looked_into) return;
+  const std::uint64_t most = policies_.retry ? policies_.retry->buffer : 0;
   exchange.request.body.wrap_source([&](std::unique_ptr<http::BodySource> inner) {
     auto body =
         std::make_unique<ReplayBody>(exchange.loop, context_.replay, std::move(inner), most);

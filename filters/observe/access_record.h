@@ -32,6 +32,7 @@ struct AccessRecord {
   std::string_view source;
   std::string_view why;
   std::span<const Attempt> attempts;
+  std::string_view replay_lost;  // why the request's body could not be sent again
   TimePoint started;
   Duration total{0};
   std::optional<Duration> first_byte;

@@ -202,6 +202,7 @@ void Observe::write_line(const Exchange& exchange, const http::Delivery& deliver
   record.source = to_string(exchange.source);
   record.why = exchange.why;
   record.attempts = exchange.attempts;
+  record.replay_lost = exchange.replay_lost;
   record.started = exchange.started;
   record.total = times.total;
   record.first_byte = times.first_byte;

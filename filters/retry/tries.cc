@@ -93,6 +93,7 @@ Decision Tries::decide(const Result<http::Response>& outcome) {
   }
   pay(decision, facts);
   record(decision.stop);
+  if (decision.stop == Stop::kNotReplayable) exchange_.replay_lost = body_.why_not();
   if (decision.again) {
     waiting_ = decision.wait;
     last_backoff_ = facts.backoff;

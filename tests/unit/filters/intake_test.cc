@@ -181,7 +181,7 @@ TEST_F(IntakeTest, TheCapOfTheRouteIsExact) {
     EXPECT_EQ(seen_.size(), row.repeated ? 2u : 1u) << row.size;
     EXPECT_EQ(status(), row.repeated ? 200 : 500);
     EXPECT_EQ(stop(), row.repeated ? "ok" : "not_replayable");
-    if (!row.repeated) EXPECT_EQ(exchange().replay->why_not(), "body_over_buffer");
+    if (!row.repeated) EXPECT_EQ(exchange().replay_lost, "body_over_buffer");
   }
 }
 
@@ -218,7 +218,7 @@ TEST_F(IntakeTest, WithBothUsedUpTheBodyPassesAndIsNotRepeated) {
   EXPECT_EQ(status(), 500);
   EXPECT_EQ(seen_[0].body, text);
   EXPECT_EQ(stop(), "not_replayable");
-  EXPECT_EQ(exchange().replay->why_not(), "replay_memory_full");
+  EXPECT_EQ(exchange().replay_lost, "replay_memory_full");
   memory_.give_memory(256 * kMiB);
   memory_.give_disk(std::uint64_t{2} << 30);
 }
@@ -231,7 +231,7 @@ TEST_F(IntakeTest, AFullDiskIsNoReasonToRefuse) {
   EXPECT_EQ(status(), 500);
   EXPECT_EQ(seen_[0].body, text);
   EXPECT_EQ(stop(), "not_replayable");
-  EXPECT_EQ(exchange().replay->why_not(), "replay_storage");
+  EXPECT_EQ(exchange().replay_lost, "replay_storage");
   EXPECT_EQ(memory_.disk(), 0u);
 }
 

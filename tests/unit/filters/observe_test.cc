@@ -143,6 +143,7 @@ TEST(AccessRecord, TellsTheVerdictsAndWhyNoOtherAttemptFollowed) {
                  .probe = true};
   record.started = TimePoint{};
   record.attempts = attempts;
+  record.replay_lost = "body_over_buffer";
   const std::string line = json(record);
   EXPECT_NE(
       line.find(R"({"n":1,"addr":"a:1","status":429,"verdict":"throttled",)"
@@ -151,7 +152,7 @@ TEST(AccessRecord, TellsTheVerdictsAndWhyNoOtherAttemptFollowed) {
                 R"("error":"connection_terminated","phase":"P3","reason":"connection_terminated",)"
                 R"("dur_ms":1.000,"wait_ms":20.000,"stop":"unsafe"},)"
                 R"({"n":3,"addr":"a:1","status":200,"verdict":"ok","dur_ms":1.000,"wait_ms":0.000,)"
-                R"("probe":true}])"),
+                R"("probe":true}],"replay_lost":"body_over_buffer")"),
       std::string::npos)
       << line;
 }
