@@ -133,6 +133,8 @@ TEST(Cooldowns, OutliveARestart) {
   before.extend({"erp", "", 1}, Verdict::kThrottled, 4s, at(0s));
   const auto saved = before.snapshot(at(0s), 1'000'000);
   ASSERT_EQ(saved.size(), 2u) << "a few seconds are not worth keeping, but of a quota";
+  EXPECT_EQ(saved[0].key, kCredential);
+  EXPECT_EQ(saved[1].key, kModel);
 
   SharedCooldowns after;
   after.restore(saved, TimePoint{5s}, 1'000'000 + 20'000);

@@ -23,6 +23,20 @@ TEST_F(RetryTest, AClientsKeyIsLeftAlone) {
   EXPECT_EQ(seen_[1].idempotency_key, "mine");
 }
 
+TEST_F(RetryTest, OnlyWritesThatAreNotIdempotentGetAKey) {
+  policies_.replay = Replay::kKeyed;
+  request_.head.method = http::Method::kPatch;
+  run({ok()});
+  EXPECT_EQ(seen_[0].idempotency_key, exchange().id());
+  outcome_.reset();
+  exchange_.reset();
+  seen_.clear();
+  request_ = {};
+  request_.head.method = http::Method::kPut;
+  run({ok()});
+  EXPECT_EQ(seen_[0].idempotency_key, "");
+}
+
 TEST_F(RetryTest, NoOtherClassGetsAKey) {
   run({ok()});
   EXPECT_EQ(seen_[0].idempotency_key, "");

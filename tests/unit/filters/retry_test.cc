@@ -92,6 +92,8 @@ TEST_F(RetryTest, GivesUpWithTheStatusOfTheConfiguration) {
   EXPECT_EQ(status(), 424);
   again({answers(400, Verdict::kClientError)});
   EXPECT_EQ(status(), 400) << "that is no giving up";
+  again({answers(429, Verdict::kQuotaExhausted)});
+  EXPECT_EQ(status(), 429) << "nor is this: it was never to be repeated";
   policies_.retry->max_attempts = 1;
   again({fails(Phase::kFullyWritten)});
   EXPECT_EQ(exchange().give_up_status, 424);
@@ -131,6 +133,28 @@ TEST_F(RetryTest, OneCallers429PausesItsSiblings) {
   loop_.advance(15s);
   EXPECT_EQ(status(), 200);
   EXPECT_EQ(exchange().attempts.front().waited, 15s);
+}
+
+TEST_F(RetryTest, APauseAsLongAsMaxWaitIsWaitedOut) {
+  cooldowns_.extend({"openai", "", 7}, Verdict::kThrottled, 60s, loop_.now());
+  run({ok()});
+  loop_.advance(60s);
+  EXPECT_EQ(status(), 200);
+}
+
+TEST_F(RetryTest, ALongerPauseThanTheHintOfAnAttemptCounts) {
+  for (const std::optional<Duration> hint : {std::optional<Duration>(2s), {}}) {
+    ScriptedAttempt first = answers(500);
+    first.takes = 1s;
+    first.hint = hint;
+    again({first, ok()});
+    cooldowns_.extend({"openai", "", 7}, Verdict::kThrottled, 91s, loop_.now());
+    loop_.advance(1s);
+    EXPECT_EQ(status(), 500) << "at once";
+    EXPECT_EQ(stop(), "hint_too_long");
+    EXPECT_EQ(header("Retry-After"), "90");
+    cooldowns_.lift("openai", "", 7);
+  }
 }
 
 TEST_F(RetryTest, RefusesAtOnceWhereAPauseDoesNotFit) {
@@ -283,7 +307,7 @@ TEST_F(RetryTest, AvoidsTheEndpointThatFailed) {
   first.endpoint = 3;
   first.unreachable = 1;
   ScriptedAttempt far = answers(500);
-  far.endpoint = 200;
+  far.endpoint = 64;  // beyond the mask
   run({first, far, ok()});
   loop_.advance(3s);
   EXPECT_EQ(seen_[0].avoid, 0u);
