@@ -20,7 +20,7 @@ Chain ChainBuilder::in_order(std::unique_ptr<Filter> observe, const config::Poli
   const auto push = [&](std::unique_ptr<Filter> filter) { filters.push_back(std::move(filter)); };
   push(std::move(observe));                   // sees every answer, whoever made it
   push(std::make_unique<Gateway>(policies));  // what must not pass, no policy should see
-  if (policies.retry || policies.circuit_breaker) {
+  if (policies.retry || policies.circuit_breaker || policies.commit.keep_alive) {
     push(std::make_unique<Intake>(context_.shared.intake, policies));  // before who needs its facts
   }
   if (policies.commit.keep_alive) {

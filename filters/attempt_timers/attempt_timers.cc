@@ -27,9 +27,8 @@ class Stages final : public AttemptProgress {
         timeouts_(timeouts),
         patience_(patience),
         sent_(loop.now()),
-        stage_(loop, scope),
-        total_(loop, scope) {
-    if (timeouts_.total) total_.start(*timeouts_.total, late("total_timeout"));
+        stage_(loop, scope) {
+    if (timeouts_.total) total_.emplace(loop, scope).start(*timeouts_.total, late("total_timeout"));
   }
 
   void on_stage(AttemptStage stage) override {
@@ -63,7 +62,7 @@ class Stages final : public AttemptProgress {
   double patience_;
   TimePoint sent_;
   DeadlineTimer stage_;
-  DeadlineTimer total_;
+  std::optional<DeadlineTimer> total_;
 };
 
 // Lends the exchange a narrower scope and a listener for the length of one attempt.

@@ -31,9 +31,13 @@ class Until {
 
 }  // namespace
 
+// No frame of its own where there is no deadline.
 Task<Result<http::Response>> Deadline::handle(Exchange& exchange, Next next) {
   agree(exchange);
-  if (!exchange.deadline) co_return co_await next(exchange);
+  return exchange.deadline ? handle_until(exchange, next) : next(exchange);
+}
+
+Task<Result<http::Response>> Deadline::handle_until(Exchange& exchange, Next next) {
   if (*exchange.deadline <= exchange.loop.now()) co_return std::unexpected(kPassed.error());
   const Until until(exchange, *exchange.deadline);
   co_return co_await next(exchange);

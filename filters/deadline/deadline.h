@@ -19,6 +19,7 @@ class Deadline final : public Filter {
   Task<Result<http::Response>> handle(Exchange& exchange, Next next) override;
 
  private:
+  static Task<Result<http::Response>> handle_until(Exchange& exchange, Next next);
   // Sets exchange.deadline.
   void agree(Exchange& exchange);
 

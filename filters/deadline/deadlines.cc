@@ -73,15 +73,23 @@ std::optional<Duration> parse_deadline(std::string_view text, std::int64_t now_u
 
 std::optional<Duration> asked_time(const http::Headers& headers, std::string_view deadline,
                                    std::int64_t now_us) {
-  std::optional<Duration> least = parse_deadline(deadline, now_us);
+  std::optional<Duration> least;
+  if (!deadline.empty()) least = parse_deadline(deadline, now_us);
   const auto take = [&](std::optional<Duration> asked) {
     if (asked && (!least || *asked < *least)) least = asked;
   };
-  if (const http::Field* grpc = headers.find(http::HeaderId::kGrpcTimeout)) {
-    take(parse_grpc_timeout(grpc->value));
-  }
-  for (const std::string_view name : {"x-stainless-timeout", "x-stainless-read-timeout"}) {
-    if (const http::Field* field = headers.find(name)) take(parse_stainless_timeout(field->value));
+  for (const http::Field& field : headers) {
+    switch (field.id) {
+      case http::HeaderId::kGrpcTimeout:
+        take(parse_grpc_timeout(field.value));
+        break;
+      case http::HeaderId::kXStainlessTimeout:
+      case http::HeaderId::kXStainlessReadTimeout:
+        take(parse_stainless_timeout(field.value));
+        break;
+      default:
+        break;
+    }
   }
   return least;
 }

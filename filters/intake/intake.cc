@@ -16,22 +16,27 @@ constexpr std::size_t kGrowth = 4;
 }  // namespace
 
 Intake::Intake(const IntakeContext& context, const config::Policies& policies)
-    : context_(context), policies_(policies), needs_model_(needs_model(policies)) {}
+    : context_(context),
+      policies_(policies),
+      needs_model_(needs_model(policies)),
+      needs_beginning_(policies.commit.keep_alive.has_value()) {}
 
 // No frame of its own where there is nothing to wait for.
 Task<Result<http::Response>> Intake::handle(Exchange& exchange, Next next) {
   http::Request& request = exchange.request;
   exchange.credential = credential_of(request.head, context_.credential_key);
   keep_body(exchange);
-  if (!needs_model_) return next(exchange);
-  exchange.model = model_of_target(request.head.target);
-  if (!exchange.model.empty() || !is_json(request.head.headers)) return next(exchange);
+  if (!needs_model_ && !needs_beginning_) return next(exchange);
+  if (needs_model_) exchange.model = model_of_target(request.head.target);
+  const bool known = !needs_beginning_ && !exchange.model.empty();
+  if (known || !is_json(request.head.headers)) return next(exchange);
   return handle_after_model(exchange, next);
 }
 
 // A body in one buffer can be sent again as it is.
 void Intake::keep_body(Exchange& exchange) const {
-  const bool looked_into = needs_model_ && is_json(exchange.request.head.headers);
+  const bool looked_into =
+      (needs_model_ || needs_beginning_) && is_json(exchange.request.head.headers);
   if (!policies_.retry && !looked_into) return;
   const std::uint64_t most = policies_.retry ? policies_.retry->buffer : 0;
   exchange.request.body.wrap_source([&](std::unique_ptr<http::BodySource> inner) {
@@ -43,7 +48,10 @@ void Intake::keep_body(Exchange& exchange) const {
 }
 
 Task<Result<http::Response>> Intake::handle_after_model(Exchange& exchange, Next next) const {
-  CO_TRY(co_await model_of_body(exchange));
+  if (needs_beginning_ && exchange.replay != nullptr) {
+    CO_TRY(co_await exchange.replay->read_ahead(kModelPrefix, *exchange.scope));
+  }
+  if (needs_model_ && exchange.model.empty()) CO_TRY(co_await model_of_body(exchange));
   co_return co_await next(exchange);
 }
 

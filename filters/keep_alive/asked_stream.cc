@@ -17,14 +17,12 @@ bool says_stream(std::string_view json) {
 
 }  // namespace
 
-bool asks_for_stream(const http::Request& request) {
-  const http::RequestHead& head = request.head;
+bool asks_for_stream(const http::RequestHead& head, std::string_view body) {
   if (head.headers.get(http::HeaderId::kAccept).contains("text/event-stream")) return true;
   if (head.path().ends_with(":streamGenerateContent") && head.target.contains("alt=sse")) {
     return true;
   }
-  const Slice* body = request.body.whole();
-  return body != nullptr && says_stream(body->view());
+  return says_stream(body);
 }
 
 http::Dialect asked_dialect(config::Dialect dialect, std::string_view path) noexcept {

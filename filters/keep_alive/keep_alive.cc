@@ -3,6 +3,8 @@
 #include <memory>
 #include <utility>
 
+#include "filters/intake/replay_body.h"
+#include "filters/intake/request_facts.h"
 #include "filters/keep_alive/asked_stream.h"
 #include "filters/keep_alive/early_body.h"
 
@@ -19,10 +21,17 @@ http::Response early_answer(std::unique_ptr<EarlyBody> body) {
   return response;
 }
 
+// The request's body, as far as intake has read it.
+std::string beginning(const Exchange& exchange) {
+  if (const Slice* whole = exchange.request.body.whole()) return std::string(whole->view());
+  return exchange.replay == nullptr ? std::string() : exchange.replay->prefix(kModelPrefix);
+}
+
 }  // namespace
 
 Task<Result<http::Response>> KeepAlive::handle(Exchange& exchange, Next next) {
-  if (!policies_.commit.keep_alive || !asks_for_stream(exchange.request)) {
+  if (!policies_.commit.keep_alive ||
+      !asks_for_stream(exchange.request.head, beginning(exchange))) {
     Result<http::Response> outcome = co_await next(exchange);
     co_return outcome;
   }

@@ -41,7 +41,7 @@ std::optional<bool> should_retry(const http::Headers& headers) noexcept {
 }
 
 std::uint32_t client_retries(const http::Headers& headers) noexcept {
-  const http::Field* field = headers.find("x-stainless-retry-count");
+  const http::Field* field = headers.find(http::HeaderId::kXStainlessRetryCount);
   if (field == nullptr) return 0;
   std::uint32_t count = 0;
   const char* end = field->value.data() + field->value.size();

@@ -27,6 +27,7 @@ Task<Result<http::Response>> Retry::handle(Exchange& exchange, Next next) {
     tries.begin();
     Result<http::Response> outcome = co_await next(exchange);
     const Decision decision = tries.decide(outcome);
+    if (decision.stop == Stop::kOk) co_return outcome;
     if (!decision.again) co_return tries.finish(std::move(outcome), decision);
     tries.set_aside(std::move(outcome));
     if (decision.probe_first) {

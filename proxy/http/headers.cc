@@ -59,6 +59,9 @@ constexpr KnownName kKnown[] = {
     {"x-accel-buffering", HeaderId::kXAccelBuffering},
     {"proxy-authenticate", HeaderId::kProxyAuthenticate},
     {"proxy-authorization", HeaderId::kProxyAuthorization},
+    {"x-stainless-timeout", HeaderId::kXStainlessTimeout},
+    {"x-stainless-retry-count", HeaderId::kXStainlessRetryCount},
+    {"x-stainless-read-timeout", HeaderId::kXStainlessReadTimeout},
 };
 constexpr std::size_t kCount = std::size(kKnown);
 constexpr std::size_t kLongest = kKnown[kCount - 1].text.size();

@@ -55,6 +55,9 @@ enum class HeaderId : std::uint8_t {
   kXForwardedFor,
   kXGoogApiKey,
   kXRequestId,
+  kXStainlessReadTimeout,
+  kXStainlessRetryCount,
+  kXStainlessTimeout,
   kTraceparent,
   kTracestate,
 };

@@ -66,7 +66,7 @@ Task<std::string> MockServer::Conversation::answer(const http::RequestHead& head
   }
   Result<std::string> text = std::string();
   if (!fault->early) text = co_await read_all(body, scope);
-  if (!text && text.error().code != Errc::kTooLarge) co_return "request_cut";
+  if (!text && text.error().code != Errc::kTooLarge) co_return "client_gone";
   if (!text) {
     (void)co_await sink.send(text_response(413, "text/plain", "The mock takes 16 MiB.\n"), scope);
     co_return "too_large";
