@@ -14,7 +14,7 @@ namespace outrigger::filters {
 
 // Outermost first. Each line says why it stands where it stands.
 Chain ChainBuilder::in_order(std::unique_ptr<Filter> observe, const config::Policies& policies,
-                             std::string_view upstream, std::unique_ptr<Filter> breaker,
+                             std::string_view upstream, std::unique_ptr<Filter> circuit_breaker,
                              std::unique_ptr<Filter> send) const {
   std::vector<std::unique_ptr<Filter>> filters;
   const auto push = [&](std::unique_ptr<Filter> filter) { filters.push_back(std::move(filter)); };
@@ -30,7 +30,7 @@ Chain ChainBuilder::in_order(std::unique_ptr<Filter> observe, const config::Poli
   if (policies.retry) {
     push(std::make_unique<Retry>(context_.retry, policies, upstream));  // what follows repeats
   }
-  if (breaker != nullptr) push(std::move(breaker));  // each attempt asks for itself
+  if (circuit_breaker != nullptr) push(std::move(circuit_breaker));  // each attempt asks for itself
   push(std::make_unique<Classify>(policies, context_.observe.clock));  // who repeats reads verdicts
   push(std::make_unique<AttemptTimers>(policies.timeouts));            // bounds one attempt
   push(std::move(send));                                               // has no next

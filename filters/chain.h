@@ -38,7 +38,7 @@ class ChainBuilder {
   [[nodiscard]] std::unique_ptr<Filter> breaker(const config::Upstream& upstream,
                                                 const config::Route* route) const;
   [[nodiscard]] Chain in_order(std::unique_ptr<Filter> observe, const config::Policies& policies,
-                               std::string_view upstream, std::unique_ptr<Filter> breaker,
+                               std::string_view upstream, std::unique_ptr<Filter> circuit_breaker,
                                std::unique_ptr<Filter> send) const;
 
   ChainContext& context_;
