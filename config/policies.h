@@ -121,7 +121,7 @@ struct BudgetCost {
 // retries in a window are free (resilience 1.3, 3 item 10).
 struct RetryBudget {
   double ratio = 0.2;
-  std::uint32_t floor = 3;
+  std::uint32_t floor = 10;
   Duration window = 10s;
   std::vector<BudgetCost> cost = {
       {Verdict::kThrottled, 1}, {Verdict::kTransient, 2}, {Verdict::kTimeout, 5}};

@@ -18,6 +18,8 @@ void Exchange::conclude(std::size_t index, Verdict verdict) {
   Attempt& attempt = attempts[index];
   if (std::exchange(attempt.concluded, true)) return;
   attempt.verdict = verdict;
+  // It had begun to reach the client: too late for another.
+  if (verdict != Verdict::kOk && attempt.stop == "ok") attempt.stop = "committed";
   for (AttemptObserver* observer : attempt_observers) observer->on_concluded(*this, attempt);
 }
 

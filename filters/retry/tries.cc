@@ -22,6 +22,12 @@ const config::Backoff& backoff_for(const config::Retry& policy, Verdict verdict)
   return policy.backoff;
 }
 
+// Nobody says when money comes back: until then one call in a minute finds out (llm 2.4, MONEY).
+std::optional<Duration> unhinted_pause(Verdict verdict) noexcept {
+  if (verdict == Verdict::kQuotaExhausted) return 1min;
+  return std::nullopt;
+}
+
 // The upstream is not what stopped it, or there is nothing to be repeated.
 bool is_exhausted(Stop stop) noexcept {
   return stop > Stop::kVerdict && stop != Stop::kCancelled;
@@ -67,7 +73,8 @@ std::optional<Pause> Tries::pause() {
   pause.met = *met;
   pause.wait = spread_wait(met->left, route_.retry.hints.spread, route_.random);
   const std::optional<Duration> left = time_left();
-  if (paused_ + met->left > route_.retry.hints.max_wait) {
+  const bool in_vain = met->verdict == Verdict::kQuotaExhausted;  // waiting brings no money
+  if (in_vain || paused_ + met->left > route_.retry.hints.max_wait) {
     pause.stop = Stop::kHintTooLong;
   } else if (left && met->left >= *left) {
     pause.stop = Stop::kDeadline;
@@ -121,10 +128,11 @@ void Tries::learn() {
   if (!last.judged) return;
   if (last.verdict == Verdict::kOk) {
     if (passing_) route_.cooldowns.lift(host(), exchange_.model, exchange_.credential);
-  } else if (route_.retry.hints.honour && last.hint && begins_cooldown(last.verdict)) {
+  } else if (route_.retry.hints.honour && begins_cooldown(last.verdict)) {
     const auto key =
         cooldown_key(host(), exchange_.model, exchange_.credential, last.scope, last.verdict);
-    if (key) route_.cooldowns.extend(*key, last.verdict, *last.hint, now);
+    const std::optional<Duration> pause = last.hint ? last.hint : unhinted_pause(last.verdict);
+    if (key && pause) route_.cooldowns.extend(*key, last.verdict, *pause, now);
   }
   // A safe call that was cut short by a timer of ours gets more time (resilience 3, item 12).
   if (last.verdict == Verdict::kTimeout && replay_ == config::Replay::kSafe) {

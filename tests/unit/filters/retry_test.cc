@@ -92,11 +92,22 @@ TEST_F(RetryTest, GivesUpWithTheStatusOfTheConfiguration) {
   EXPECT_EQ(status(), 424);
   again({answers(400, Verdict::kClientError)});
   EXPECT_EQ(status(), 400) << "that is no giving up";
-  again({answers(429, Verdict::kQuotaExhausted)});
-  EXPECT_EQ(status(), 429) << "nor is this: it was never to be repeated";
   policies_.retry->max_attempts = 1;
   again({fails(Phase::kFullyWritten)});
   EXPECT_EQ(exchange().give_up_status, 424);
+  again({answers(429, Verdict::kQuotaExhausted)});
+  EXPECT_EQ(status(), 429) << "nor is this: it was never to be repeated";
+}
+
+TEST_F(RetryTest, AQuotaOfWhichNobodySaysWhenItComesBackHoldsForAMinute) {
+  run({answers(429, Verdict::kQuotaExhausted)});
+  EXPECT_EQ(status(), 429);
+  again({ok()});
+  EXPECT_EQ(error(), "quota_exhausted");
+  EXPECT_TRUE(seen_.empty()) << "siblings do not even send";
+  loop_.advance(61s);
+  again({ok()});
+  EXPECT_EQ(status(), 200);
 }
 
 TEST_F(RetryTest, TheUpstreamsWordStopsIt) {
