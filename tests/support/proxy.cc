@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <sstream>
 
+#include <fmt/ranges.h>
+
 namespace outrigger::test {
 
 // ---- configuration ----
@@ -19,9 +21,11 @@ ProxyConfig& ProxyConfig::upstream(const std::string& name, Upstream& upstream,
 
 ProxyConfig& ProxyConfig::upstream(const std::string& name, const std::string& url,
                                    const std::string& extra) {
-  const std::string address = url.empty() ? "" : fmt::format(", url: \"{}\"", url);
-  const std::string more = extra.empty() ? "" : ", " + extra;
-  upstreams_ += fmt::format("  {}: {{use: http{}{}}}\n", name, address, more);
+  std::vector<std::string> keys;
+  if (!extra.contains("use: ")) keys.emplace_back("use: http");
+  if (!url.empty()) keys.push_back(fmt::format("url: \"{}\"", url));
+  if (!extra.empty()) keys.push_back(extra);
+  upstreams_ += fmt::format("  {}: {{{}}}\n", name, fmt::join(keys, ", "));
   return *this;
 }
 

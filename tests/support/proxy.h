@@ -19,7 +19,8 @@ namespace outrigger::test {
 // 2".
 class ProxyConfig {
  public:
-  // An upstream `name` at the scripted `upstream`, reached as "/<name>/...".
+  // An upstream `name` at the scripted `upstream`, reached as "/<name>/..."; by the profile `http`
+  // unless `extra` has a `use`.
   ProxyConfig& upstream(const std::string& name, Upstream& upstream, const std::string& extra = {});
   // An upstream of any address.
   ProxyConfig& upstream(const std::string& name, const std::string& url,
