@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,6 +18,7 @@ using Samples = std::vector<MetricRegistry::Sample>;
 struct Summary {
   BreakerState state = BreakerState::kClosed;
   CallTally calls;
+  std::optional<Duration> next_probe;
   UpstreamBreakers::Counts counts;
 };
 
@@ -30,6 +32,9 @@ void add(Summary& summary, UpstreamBreakers& upstream, TimePoint now) {
   for (const Pinned& breaker : upstream.all()) {
     const BreakerStatus status = breaker->status(now);
     if (strictness(status.state) > strictness(summary.state)) summary.state = status.state;
+    if (status.next_probe && (!summary.next_probe || *status.next_probe < *summary.next_probe)) {
+      summary.next_probe = status.next_probe;
+    }
     if (breaker->kind() == BreakerKind::kHost) continue;  // the same calls, seen twice
     summary.calls.calls += status.window.calls;
     summary.calls.failures += status.window.failures;
@@ -62,7 +67,7 @@ void export_circuits(SharedBreakers& breakers, MetricRegistry& metrics, TimePoin
     upstream->tick(now);
     add(summaries[upstream->upstream()], *upstream, now);
   }
-  Samples states, transitions, open, ratios;
+  Samples states, transitions, open, ratios, probes;
   for (const auto& [upstream, summary] : summaries) {
     for (std::size_t state = 0; state < kStateNames.size(); ++state) {
       const bool here = static_cast<BreakerState>(state) == summary.state;
@@ -71,11 +76,14 @@ void export_circuits(SharedBreakers& breakers, MetricRegistry& metrics, TimePoin
     append_transitions(transitions, upstream, summary.counts.transitions);
     open.push_back({{upstream}, std::chrono::duration<double>(summary.counts.open).count()});
     ratios.push_back({{upstream}, summary.calls.failure_rate()});
+    const Duration probe = summary.next_probe.value_or(Duration{0});
+    probes.push_back({{upstream}, std::chrono::duration<double>(probe).count()});
   }
   metrics.publish(Metric::kCircuitState, std::move(states));
   metrics.publish(Metric::kCircuitTransitions, std::move(transitions));
   metrics.publish(Metric::kCircuitOpenSeconds, std::move(open));
   metrics.publish(Metric::kCircuitFailureRatio, std::move(ratios));
+  metrics.publish(Metric::kCircuitNextProbe, std::move(probes));
 }
 
 }  // namespace outrigger::filters

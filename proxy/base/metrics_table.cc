@@ -256,6 +256,14 @@ constexpr MetricSpec kTable[] = {
      "Failures among the calls in the windows of the upstream's circuit breakers.",
      kUpstream,
      {}},
+    {Metric::kCircuitNextProbe,
+     "outrigger_circuit_next_probe_seconds",
+     kGauge,
+     "Time until the first of the upstream's open circuit breakers lets a call through to find "
+     "out; "
+     "0 while none is open.",
+     kUpstream,
+     {}},
     {Metric::kTelemetryDropped,
      "outrigger_telemetry_dropped_total",
      kCounter,

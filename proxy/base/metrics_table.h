@@ -47,6 +47,7 @@ enum class Metric : std::uint8_t {
   kCircuitRejected,
   kCircuitOpenSeconds,
   kCircuitFailureRatio,
+  kCircuitNextProbe,
   kTelemetryDropped,
   kProcessCpu,
   kProcessMemory,

@@ -281,12 +281,14 @@ TEST_F(BreakerSharedTest, MetricsShowTheStrictestStateAndExactTimes) {
   has(R"(outrigger_circuit_transitions_total{upstream="llm",from="closed",to="open"} 2)");
   has(R"(outrigger_circuit_open_seconds_total{upstream="llm"} 3)");
   has(R"(outrigger_circuit_failure_ratio{upstream="llm"} 0.8)");
+  has(R"(outrigger_circuit_next_probe_seconds{upstream="llm"} 2)");
   wait(4s);  // tells b's end at 7 s
   wait(60s);
   export_circuits(breakers_, metrics, now_);
   text = metrics.expose(Exposition::kPrometheus);
   has(R"(outrigger_circuit_state{upstream="llm",state="half_open"} 1)");
   has(R"(outrigger_circuit_open_seconds_total{upstream="llm"} 7)");
+  has(R"(outrigger_circuit_next_probe_seconds{upstream="llm"} 0)");
 }
 
 // Successes are counted without the lock while all is well: the same must come of it.
