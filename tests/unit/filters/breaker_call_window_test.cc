@@ -91,6 +91,24 @@ TEST(BreakerWindow, KeepsACallForNineTenthsOfItsLengthAndNeverBeyondIt) {
   }
 }
 
+// What breakers do with the successes of a busy upstream: count them, and add them later at once.
+TEST(BreakerWindow, AddsGoodCallsAtOnceAsIfEachHadComeBeforeTheBucketEnded) {
+  for (std::int64_t offset = 0; offset < 6000; offset += 97) {
+    CallWindow at_once(30s, std::nullopt), each(30s, std::nullopt);
+    const TimePoint begin{100s + offset * 1ms};
+    for (CallWindow* window : {&at_once, &each}) window->add(begin, {.failed = true, .slow = true});
+    const TimePoint end = at_once.bucket_end().value();
+    EXPECT_GT(end, begin);
+    for (int i = 0; i < 3; ++i) each.add(TimePoint{end.since_start - 1ns}, {});
+    at_once.add_good(3);
+    for (int seconds = 0; seconds < 40; ++seconds) {
+      const TimePoint later = end + seconds * 1s;
+      ASSERT_EQ(at_once.tally(later), each.tally(later)) << offset << ", " << seconds;
+    }
+  }
+  EXPECT_FALSE(CallWindow(30s, 5).bucket_end()) << "a window of calls has no buckets";
+}
+
 TEST(BreakerWindow, RollsOverWithoutTraffic) {
   CallWindow window(30s, std::nullopt);
   for (int i = 0; i < 5; ++i) window.add(TimePoint{1s * i}, {.failed = true, .slow = true});

@@ -49,6 +49,11 @@ TEST(Backoff, DecorrelatedGrowsFromTheLastWait) {
     EXPECT_LE(wait, std::min<Duration>(8s, 3 * std::max<Duration>(previous, 500ms)));
     previous = wait;
   }
+  Duration longest{0};
+  for (int i = 0; i < 500; ++i) {
+    longest = std::max(longest, backoff_wait(policy(Jitter::kDecorrelated), 1, 2s, random));
+  }
+  EXPECT_GT(longest, 5s) << "three times the last wait, whatever the base";
 }
 
 TEST(Backoff, TheSameSeedGivesTheSameWaits) {

@@ -165,11 +165,18 @@ TEST(RetryDecision, TellsClientsToStopOnlyWhereTheyWouldGoOn) {
     bool stops;
   };
   constexpr Row kRows[] = {
+      {Stop::kNone, Verdict::kTransient, 503, false},
       {Stop::kOk, Verdict::kOk, 200, false},
       {Stop::kVerdict, Verdict::kClientError, 400, false},
       {Stop::kVerdict, Verdict::kAuth, 401, false},
+      {Stop::kVerdict, Verdict::kClientError, 408, true},
       {Stop::kVerdict, Verdict::kClientError, 409, true},
+      {Stop::kVerdict, Verdict::kClientError, 428, false},
+      {Stop::kVerdict, Verdict::kClientError, 429, true},
+      {Stop::kVerdict, Verdict::kQuotaExhausted, 403, true},
       {Stop::kVerdict, Verdict::kQuotaExhausted, 429, true},
+      {Stop::kVerdict, Verdict::kClientError, 499, false},
+      {Stop::kVerdict, Verdict::kClientError, 500, true},
       {Stop::kVerdict, Verdict::kClientError, 501, true},
       {Stop::kMaxAttempts, Verdict::kTransient, 500, true},
       {Stop::kUnsafe, Verdict::kTransient, 500, true},
