@@ -34,7 +34,7 @@ Task<Result<http::Response>> Retry::handle(Exchange& exchange, Next next) {
       Verifier verifier(*route_.policies.verify, exchange, next);
       Result<std::optional<http::Response>> found = co_await verifier.ask(tries.body());
       if (!found) co_return tries.unknown(std::move(found).error());
-      if (*found) co_return std::move(**found);
+      if (*found) co_return tries.verified(std::move(**found));
     }
     const Status slept = co_await SleepFor(exchange.loop, *exchange.scope, decision.wait);
     if (!slept) co_return tries.interrupted(slept.error());

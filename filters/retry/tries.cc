@@ -221,6 +221,11 @@ Result<http::Response> Tries::finish(Result<http::Response> outcome, const Decis
   return outcome;
 }
 
+http::Response Tries::verified(http::Response found) {
+  record(Stop::kOk);
+  return found;
+}
+
 Result<http::Response> Tries::refuse(const Pause& pause) {
   route_.metrics.count_exhausted(pause.stop);
   record(pause.stop);

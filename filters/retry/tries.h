@@ -44,6 +44,8 @@ class Tries {
   Result<http::Response> finish(Result<http::Response> outcome, const Decision& decision);
   Result<http::Response> refuse(const Pause& pause);
   Result<http::Response> interrupted(Error error);
+  // The probe's answer: the write had happened.
+  http::Response verified(http::Response found);
   // The verifier's error: it could not be found out, or the exchange has ended.
   Result<http::Response> unknown(Error error);
 

@@ -104,6 +104,11 @@ Task<Result<std::optional<http::Response>>> Verifier::ask(std::optional<std::str
     if (exchange_.scope->cancelled()) co_return std::unexpected(exchange_.scope->why()->error());
     if (!answer)
       co_return unknown("asking the upstream failed: " + std::string(answer.error().reason));
+    // A success by its status that the classifier takes for none says neither.
+    const Attempt& asked = exchange_.attempts.back();
+    if (answer->head.status < 400 && asked.judged && asked.verdict != Verdict::kOk) {
+      co_return unknown("asking the upstream failed: " + std::string(to_string(asked.verdict)));
+    }
     switch (read_probe(verify_, answer->head.status, answer->body.whole()->view())) {
       case ProbeWord::kFound:
         answer->head.headers.set("Outrigger-Verified", "found");

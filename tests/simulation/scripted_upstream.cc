@@ -204,7 +204,7 @@ Task<Result<http::Response>> ScriptedUpstream::answer(Exchange& exchange, Visit&
     call.answer = writer.success(true);
     if (dice_.chance(0.7)) call.answer.status = 404;
   } else {
-    const bool fails = ill && (call.probing || dice_.chance(0.5));
+    const bool fails = ill && dice_.chance(0.5);
     call.answer = fails ? writer.failure() : writer.success(!ill);
   }
   call.phase = Phase::kAnswered;

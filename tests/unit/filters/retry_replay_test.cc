@@ -116,6 +116,7 @@ TEST_F(VerifyTest, AWriteThatIsFoundIsAnsweredWithTheProbe) {
   EXPECT_EQ(seen_[1].body, "");
   EXPECT_EQ(seen_[1].idempotency_key, "");
   EXPECT_TRUE(exchange().attempts[1].probe);
+  EXPECT_EQ(stop(), "ok");
   EXPECT_FALSE(exchange().probing);
 }
 
@@ -144,7 +145,8 @@ TEST_F(VerifyTest, FoundOnTheSecondLookItIsNotSentAgain) {
 
 TEST_F(VerifyTest, AProbeThatFailsLeavesTheOutcomeUnknown) {
   for (const ScriptedAttempt& probe :
-       {answers(500), fails(Phase::kNoConnection, Verdict::kRefusedUnsent), breaker_refuses()}) {
+       {answers(500), fails(Phase::kNoConnection, Verdict::kRefusedUnsent), breaker_refuses(),
+        answers(200, Verdict::kClientError)}) {
     outcome_.reset();
     exchange_.reset();
     seen_.clear();
