@@ -112,6 +112,7 @@ TEST(BreakerOutcome, OfAConnectionFollowsThePhase) {
     SCOPED_TRACE(testing::Message()
                  << to_string(row.attempt.verdict) << " in " << to_string(row.attempt.phase));
     EXPECT_EQ(of_connection(row.attempt).outcome, row.host);
+    EXPECT_FALSE(of_connection(row.attempt).slow) << "a slow answer is not the connection's fault";
     EXPECT_EQ(of_call(row.attempt, keyed({BreakerKey::kModel})).outcome, row.model);
     EXPECT_EQ(of_call(row.attempt, keyed({BreakerKey::kEndpoint})).outcome, row.endpoint);
   }

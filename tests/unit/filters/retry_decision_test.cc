@@ -156,6 +156,22 @@ TEST(RetryDecision, KeepsItsInvariants) {
   EXPECT_EQ(seen.size(), 12u) << "every reason but unknown_outcome, which the verifier gives";
 }
 
+// resilience 1.2: `if` decides, and x-should-retry overrides it in both directions.
+TEST(RetryDecision, RepeatsAVerdictOutsideOfThePolicyOnlyWhenTheUpstreamAsksForIt) {
+  config::Retry narrow;
+  narrow.on_verdicts = {Verdict::kThrottled};
+  AttemptFacts facts = failure();
+  facts.verdict = Verdict::kTransient;
+  EXPECT_EQ(decide(facts, narrow).stop, Stop::kVerdict);
+  facts.upstream_word = false;
+  EXPECT_EQ(decide(facts, narrow).stop, Stop::kVerdict);
+  facts.upstream_word = true;
+  EXPECT_TRUE(decide(facts, narrow).again);
+  facts.verdict = Verdict::kThrottled;
+  facts.upstream_word = {};
+  EXPECT_TRUE(decide(facts, narrow).again);
+}
+
 // llm 2.2: what an SDK would repeat in vain is marked; a plain 400 passes untouched.
 TEST(RetryDecision, TellsClientsToStopOnlyWhereTheyWouldGoOn) {
   struct Row {

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <random>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -99,6 +101,38 @@ TEST(HintValues, ReadsUnitsOnlyWhole) {
   EXPECT_EQ(hint_of_milliseconds("-1"), std::nullopt);
   EXPECT_EQ(hint_of_seconds("31622400"), kLongestHint);
   EXPECT_EQ(hint_of_seconds("31622401"), std::nullopt);
+}
+
+TEST(HintValues, KnowsEveryNameOfAUnit) {
+  const std::pair<Duration, std::vector<std::string_view>> rows[] = {
+      {2ms, {"ms", "milliseconds"}},
+      {2s, {"s", "sec", "secs", "second", "seconds", "SECONDS"}},
+      {2min, {"m", "min", "mins", "minute", "minutes"}},
+      {2h, {"h", "hr", "hrs", "hour", "hours"}},
+      {48h, {"d", "day", "days"}},
+  };
+  for (const auto& [wait, names] : rows) {
+    for (const std::string_view name : names) {
+      EXPECT_EQ(hint_of_units("2 " + std::string(name)), wait) << name;
+    }
+  }
+  EXPECT_EQ(hint_of_units("2000000000ns"), 2s);
+  EXPECT_EQ(hint_of_units("2000000us"), 2s);
+}
+
+// RFC 3339 5.6 and 5.7.
+TEST(HintValues, ReadsZonesAndLeapSeconds) {
+  const double noon = parse_rfc3339("2026-11-27T12:00:00Z").value();
+  EXPECT_EQ(parse_rfc3339("2026-11-27T12:00:00z"), noon);
+  EXPECT_EQ(parse_rfc3339("2026-11-27T14:30:00+02:30"), noon);
+  EXPECT_EQ(parse_rfc3339("2026-11-27T09:30:00-02:30"), noon);
+  EXPECT_EQ(parse_rfc3339("2026-11-27T11:59:60Z"), noon);
+  EXPECT_EQ(parse_rfc3339("2026-11-27T11:59:61Z"), std::nullopt);
+  EXPECT_EQ(parse_rfc3339("2026-11-27T11:59:Z"), std::nullopt);
+  for (const std::string_view zone :
+       {"", "x", "+", "+2", "+24:00", "+02:00x", "+02:00 Z", "Zulu"}) {
+    EXPECT_EQ(parse_rfc3339("2026-11-27T12:00:00" + std::string(zone)), std::nullopt) << zone;
+  }
 }
 
 TEST(HintValues, RefusesDatesThatDoNotExist) {
