@@ -1,6 +1,10 @@
 #include "filters/classify/built_in_rules.h"
 
+#include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -126,6 +130,35 @@ TEST(BuiltInRules, JudgeStatuses) {
   };
   for (const auto& [status, verdict] : rows) {
     EXPECT_EQ(to_string(judge_status(status).verdict), to_string(verdict)) << status;
+  }
+}
+
+// llm 2.3: the words of error events of OpenAI, Anthropic, Gemini and Bedrock, in any case.
+TEST(BuiltInRules, JudgeWordsOfErrorEvents) {
+  const std::pair<Verdict, std::vector<std::string_view>> rows[] = {
+      {Verdict::kThrottled,
+       {"rate_limit_exceeded", "rate_limit_error", "RESOURCE_EXHAUSTED", "throttlingException",
+        "ThrottlingException"}},
+      {Verdict::kQuotaExhausted, {"insufficient_quota", "billing_error"}},
+      {Verdict::kOverloaded,
+       {"overloaded_error", "server_is_overloaded", "service_unavailable_error",
+        "serviceUnavailableException", "UNAVAILABLE"}},
+      {Verdict::kTimeout, {"timeout_error", "modelTimeoutException"}},
+      {Verdict::kAuth, {"authentication_error", "permission_error"}},
+      {Verdict::kClientError,
+       {"invalid_request_error", "not_found_error", "request_too_large", "context_length_exceeded",
+        "INVALID_ARGUMENT", "validationException"}},
+      {Verdict::kContentPolicy, {"invalid_prompt", "content_filter", "content_policy_violation"}},
+  };
+  for (const auto& [verdict, words] : rows) {
+    for (const std::string_view word : words) {
+      const std::optional<BuiltIn> judged = judge_word(word);
+      ASSERT_TRUE(judged) << word;
+      EXPECT_EQ(judged->verdict, verdict) << word;
+    }
+  }
+  for (const std::string_view word : {"", "api_error", "overloaded"}) {
+    EXPECT_FALSE(judge_word(word)) << word;
   }
 }
 
