@@ -18,14 +18,17 @@ Verdict AttemptJudge::judge(const Evidence& evidence) {
   return attempt.verdict;
 }
 
-Verdict AttemptJudge::judge_failure(const Error& error, int status) {
+void AttemptJudge::note_failure(const Error& error) {
   Attempt& attempt = record();
-  if (!attempt.concluded) {
-    attempt.failed = true;
-    attempt.code = error.code;
-    attempt.phase = error.phase;
-    attempt.reason = error.reason;
-  }
+  if (attempt.concluded) return;
+  attempt.failed = true;
+  attempt.code = error.code;
+  attempt.phase = error.phase;
+  attempt.reason = error.reason;
+}
+
+Verdict AttemptJudge::judge_failure(const Error& error, int status) {
+  note_failure(error);
   Evidence evidence;
   evidence.status = status;
   evidence.failure = &error;

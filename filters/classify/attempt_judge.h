@@ -21,6 +21,8 @@ class AttemptJudge {
   Verdict judge(const Evidence& evidence);
   // The same of an attempt, or the rest of one, that failed.
   Verdict judge_failure(const Error& error, int status);
+  // Writes down what is wrong with an attempt that was judged by its answer.
+  void note_failure(const Error& error);
   // Ends the attempt with the verdict that it has.
   void conclude() { exchange_->conclude(attempt_, record().verdict); }
   // So far so good: what a stream is at its head.

@@ -56,6 +56,12 @@ void judge_plain(AttemptJudge& judge, http::Response& response, WatchedBody::End
   put_back(response, watch(judge, response, ends));
 }
 
+std::string_view words_of(std::string_view defect) noexcept {
+  if (defect == "empty_body") return "no body where JSON was due";
+  if (defect == "wrong_content_type") return "an HTML page where JSON was due";
+  return "a body that is not the JSON that it is said to be";
+}
+
 Error broke_off() {
   return {Errc::kClosed, Origin::kUpstream, Phase::kAnswered, "http_response_incomplete",
           "the JSON of the answer lacks its end"};
@@ -67,17 +73,26 @@ std::unexpected<Error> fail_attempt(AttemptJudge& judge, const Error& error, int
   return std::unexpected(error);
 }
 
-// An answer that is all there. What lacks its end must not end cleanly; any other defect passes as
-// it came, with its verdict.
+// A success that is none must not be taken for one, unless a rule of the route lets it pass.
+Result<http::Response> refuse_defect(AttemptJudge& judge, http::Response response,
+                                     std::string_view defect) {
+  const bool accepted =
+      judge_answer(judge, response.head, {}, WatchedBody::Held::kPart, defect) == Verdict::kOk;
+  Error error{Errc::kProtocol, Origin::kUpstream, Phase::kAnswered, "invalid_response",
+              "the answer has status " + std::to_string(response.head.status) + " and " +
+                  std::string(words_of(defect))};
+  if (!accepted) judge.note_failure(error);
+  judge.conclude();
+  if (accepted) return response;
+  return std::unexpected(std::move(error));
+}
+
+// An answer that is all there.
 Result<http::Response> conclude_whole(AttemptJudge& judge, http::Response response,
                                       std::string_view defect) {
   if (defect == "truncated") return fail_attempt(judge, broke_off(), response.head.status);
-  if (defect.empty()) {
-    judge.pass();
-  } else {
-    judge_answer(judge, response.head, {}, WatchedBody::Held::kPart, defect);
-  }
-  judge.conclude();
+  if (!defect.empty()) return refuse_defect(judge, std::move(response), defect);
+  judge.pass_and_conclude();
   return response;
 }
 
@@ -106,9 +121,7 @@ Task<Result<http::Response>> Classify::handle(Exchange& exchange, Next next) {
       judge_plain(judge, *outcome, WatchedBody::Ends::kGrpc);
       break;
     case AnswerKind::kWrongType:
-      judge_answer(judge, head, {}, WatchedBody::Held::kPart, "wrong_content_type");
-      judge.conclude();
-      break;
+      co_return refuse_defect(judge, std::move(*outcome), "wrong_content_type");
     case AnswerKind::kSuspect: {
       const AnswerKind other = answer_kind(exchange.request.head, *outcome, policies_, false);
       co_return co_await judge_suspect(judge, std::move(*outcome), other, *exchange.scope);

@@ -141,13 +141,14 @@ TEST(Classify, FindsASuccessThatIsNone) {
     Delivered got = deliver(script);
     EXPECT_EQ(got.attempts, Verdicts{std::string(row.verdict)});
     EXPECT_TRUE(got.concluded_at_head);
-    EXPECT_EQ(got.bytes, row.body);
+    const std::string_view passes = row.verdict == "ok" ? row.body : "";
+    EXPECT_EQ(got.bytes, passes) << "what is none must not look like one";
     script.whole.reset();
     script.length.reset();
     for (const char byte : row.body) script.body.push_back(say({&byte, 1}, 1ms));
     got = deliver(script);
     EXPECT_EQ(got.attempts, Verdicts{std::string(row.verdict)});
-    EXPECT_EQ(got.bytes, row.body);
+    EXPECT_EQ(got.bytes, passes);
     // Without a dialect nothing is known of what the answer should be.
     script.policies.dialect = config::Dialect::kNone;
     EXPECT_EQ(deliver(script).attempts, Verdicts{"ok"});
