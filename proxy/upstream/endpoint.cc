@@ -164,7 +164,7 @@ Task<Status> Endpoint::find_connection(Course& course, CancelScope& scope,
 }
 
 // Whether the request goes out again, on another connection.
-bool Endpoint::try_again(Course& course, const Error& error, const http::Request& request) {
+bool Endpoint::try_again(Course& course, const Error& error, const http::Request& request) const {
   if (!stale(error, request) || !replayable(request)) return false;
   course.in_line = true;
   if (error.reason == "stream_refused") {
@@ -173,7 +173,16 @@ bool Endpoint::try_again(Course& course, const Error& error, const http::Request
   }
   // A new HTTP/1 connection that fails says something of the upstream.
   if ((!course.reused && course.shared == nullptr) || course.fresh_only) return false;
+  // And so does what it accepted, unless it was lost with a connection that had been idle.
+  const bool accepted = error.phase != Phase::kNothingAccepted;
+  if (accepted && (!course.reused || lives(course.shared))) return false;
   return course.fresh_only = true;
+}
+
+bool Endpoint::lives(const H2Connection* connection) const noexcept {
+  return std::ranges::any_of(h2_, [connection](const auto& known) {
+    return known.get() == connection && !known->closing();
+  });
 }
 
 // What the outcome says of the endpoint.

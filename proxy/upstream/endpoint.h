@@ -73,7 +73,9 @@ class Endpoint final : private H1Owner, private Timer {
 
   bool pick_connection(Course& course);
   Task<Status> find_connection(Course& course, CancelScope& scope, AttemptListener& listener);
-  static bool try_again(Course& course, const Error& error, const http::Request& request);
+  bool try_again(Course& course, const Error& error, const http::Request& request) const;
+  // Whether it takes further exchanges: what failed on it was one stream.
+  [[nodiscard]] bool lives(const H2Connection* connection) const noexcept;
   void settle(const Result<http::Response>& outcome, AttemptListener& listener);
   void settle(const Error& error, AttemptListener& listener);
   Task<Result<std::unique_ptr<Stream>>> dial(bool h1_only, CancelScope& scope,
