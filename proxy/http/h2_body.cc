@@ -8,8 +8,10 @@ namespace outrigger::http {
 namespace {
 
 bool reached(const H2Stream& stream, H2Until until) noexcept {
-  return until == H2Until::kEndSent ? stream.end_sent
-                                    : stream.session != nullptr && stream.out.bytes() < kH2SendHigh;
+  if (until == H2Until::kEndSent) return stream.end_sent;
+  if (stream.session == nullptr) return false;
+  if (until == H2Until::kFramed) return stream.head_framed && stream.out.empty();
+  return stream.out.bytes() < kH2SendHigh;
 }
 
 // Nothing will change any more: closed, and (for the end) not on its way to the kernel either.

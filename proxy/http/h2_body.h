@@ -54,10 +54,10 @@ struct H2Sent {
   std::uint32_t chunks = 0;
 };
 
-// Waits until `out` of the stream has room (below kH2SendHigh), or until its end was handed to the
-// kernel. A broken stream is the error; so is a peer that takes nothing for `stall` (kTimeout).
-// `stream` outlives the task.
-enum class H2Until : std::uint8_t { kRoom, kEndSent };
+// Waits until `out` of the stream has room (below kH2SendHigh), until head and `out` are framed, so
+// that a reset overtakes neither, or until its end was handed to the kernel. A broken stream is the
+// error; so is a peer that takes nothing for `stall` (kTimeout). `stream` outlives the task.
+enum class H2Until : std::uint8_t { kRoom, kFramed, kEndSent };
 Task<Status> h2_wait(H2Stream& stream, H2Until until, Dispatcher& loop, CancelScope& scope,
                      std::optional<Duration> stall);
 

@@ -181,6 +181,11 @@ Task<void> H2Server::Core::Sink::send_body(Response& response, CancelScope& scop
   delivery.status = std::move(sent.status);
   delivery.body_bytes = sent.bytes;
   delivery.chunks = sent.chunks;
+  // What came before the failure is the client's, and the last of it says what failed.
+  if (!delivery.status && !scope.cancelled()) {
+    (void)co_await h2_wait(*stream_, H2Until::kFramed, server_.link_.loop(), scope,
+                           server_.settings_.write_stall);
+  }
 }
 
 Task<void> H2Server::Core::Sink::send_tunnel(Response& response, CancelScope& scope,
