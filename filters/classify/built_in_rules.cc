@@ -158,7 +158,8 @@ BuiltIn judge_failure(const Error& failure) noexcept {
   if (failure.code == Errc::kTooLarge && failure.origin == Origin::kClient) {
     return {Verdict::kClientError, "the request exceeds a bound"};
   }
-  if (failure.reason == "stream_refused") {
+  // After the head of an answer it proves nothing (RFC 9113 8.7).
+  if (failure.reason == "stream_refused" && failure.phase < Phase::kAnswered) {
     return {Verdict::kRefusedUnsent, "the upstream refused the stream unprocessed"};
   }
   if (failure.reason == "http_response_incomplete") return judge_broken_off(failure);

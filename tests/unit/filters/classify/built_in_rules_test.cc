@@ -34,6 +34,7 @@ TEST(BuiltInRules, JudgeFailuresByWhatBrokeAndHowFarItGot) {
       {failure(kReset, kNothingAccepted, "connection_terminated"), Verdict::kRefusedUnsent},
       {failure(kReset, kNothingAccepted, "stream_refused"), Verdict::kRefusedUnsent},
       {failure(kReset, kFullyWritten, "stream_refused"), Verdict::kRefusedUnsent},  // h2
+      {failure(kReset, kAnswered, "stream_refused"), Verdict::kTruncated},
       {failure(kOverload, kNoConnection, "connection_limit_reached", Origin::kProxy),
        Verdict::kRefusedUnsent},
       {failure(kDestination, kNoConnection, "destination_ip_prohibited", Origin::kProxy),
