@@ -44,7 +44,13 @@ std::unique_ptr<WatchedBody> watch(const AttemptJudge& judge, http::Response& re
   return std::make_unique<WatchedBody>(judge, response.head.status, std::move(response.body), ends);
 }
 
+// An answer that is all there, with a verdict that will not change, needs no source any more: its
+// connection is free, and another attempt's failure cannot take it away.
 void put_back(http::Response& response, std::unique_ptr<WatchedBody> body) {
+  if (std::optional<Slice> whole = body->take_whole()) {
+    response.body = http::Body(std::move(*whole));
+    return;
+  }
   const auto length = body->length();
   response.body = http::Body(std::move(body), length);
 }

@@ -48,6 +48,20 @@ void WatchedBody::passed(std::uint64_t bytes) {
   if (ends_ == Ends::kPlain && rest_.length() && passed_ >= *rest_.length()) end();
 }
 
+std::optional<Slice> WatchedBody::take_whole() {
+  const bool all = ended_ || (rest_.length() && read_ >= *rest_.length());
+  if (!all || failure_ || !judge_.record().concluded || rest_.trailers() != nullptr) {
+    return std::nullopt;
+  }
+  if (held_.empty()) return Slice{};
+  if (held_.size() == 1) return held_.pop();
+  Block* block = Block::make(held_.bytes());
+  std::size_t at = 0;
+  for (const Slice& part : held_) at += part.view().copy(block->data() + at, part.size());
+  held_.clear();
+  return Slice(block, block->data(), at);
+}
+
 void WatchedBody::end() {
   if (ends_ == Ends::kGrpc) return end_grpc();
   judge_.pass_and_conclude();

@@ -25,6 +25,9 @@ class WatchedBody final : public http::BodySource {
   // bytes come before it.
   Task<Result<Held>> hold(std::uint64_t bytes, CancelScope& scope);
   [[nodiscard]] const SliceQueue& held() const noexcept { return held_; }
+  // All of it in one buffer, when it is held to its end, ends without trailers and was judged for
+  // good. Nothing is left of it then.
+  [[nodiscard]] std::optional<Slice> take_whole();
   // Of the whole body, as its head tells it.
   [[nodiscard]] std::optional<std::uint64_t> length() const noexcept { return rest_.length(); }
 
