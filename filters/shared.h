@@ -14,10 +14,16 @@
 namespace outrigger::filters {
 
 struct Shared {
-  // `scratch_folder`: where request bodies that are too large for memory are kept, without a name.
-  Shared(SharedBreakers::Setup setup, SipKey key, const std::string& scratch_folder)
+  // Request bodies that are too large for memory are kept, without a name, in the data folder, or
+  // in `temporary` while that is not there.
+  Shared(SharedBreakers::Setup setup, SipKey key, const std::string& data,
+         const std::string& temporary)
       : breakers(std::move(setup)),
-        intake{{replay_memory, files, [scratch_folder] { return open_scratch(scratch_folder); }},
+        intake{{replay_memory, files,
+                [data, temporary] {
+                  Result<Fd> kept = open_scratch(data);
+                  return kept ? std::move(kept) : open_scratch(temporary);
+                }},
                key} {}
 
   SharedBreakers breakers;

@@ -186,7 +186,7 @@ void Supervisor::share_among_filters() {
       filters::SharedBreakers::Setup{
           .listener = [this](const filters::Transition& it) { filters::log_transition(log(), it); },
           .seed = secure_seed()},
-      credential_key_, std::filesystem::temp_directory_path().string());
+      credential_key_, config_->store.path, std::filesystem::temp_directory_path().string());
   kept_ = filters::load_cooldowns(cooldowns_path(), log());
   filters_->cooldowns.restore(kept_, loop_.fresh_now(), WallClock::system() / 1000);
   loop_.arm(*this, kKeepEvery);

@@ -33,7 +33,7 @@ TEST(Chain, IsInTheOrderThatItsPageTells) {
       {.url = "http://127.0.0.1:1", .tls = false, .host = "127.0.0.1", .port = 1, .base_path = ""});
   const upstream::Cluster::Setup setup{loop, resolver, random, nullptr, nullptr, nullptr, {}};
   upstream::Cluster cluster(setup, upstream);
-  Shared shared({.listener = {}}, {}, "/tmp");
+  Shared shared({.listener = {}}, {}, "/nowhere", "/tmp");
   ChainContext context{
       observe, shared, {shared.budgets, shared.cooldowns, random, observe.metrics}};
   const Chain chain = ChainBuilder(context, loop.now()).route(upstream, nullptr, cluster);
