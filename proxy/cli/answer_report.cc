@@ -7,6 +7,7 @@
 
 #include "config/units.h"
 #include "filters/classify/error_body.h"
+#include "filters/retry/safety.h"
 #include "proxy/base/json_writer.h"
 
 namespace outrigger::cli {
@@ -34,24 +35,25 @@ std::string refusal(const config::Policies& policies, const filters::Judgement& 
   return {};
 }
 
-// Resilience 3, safety table: an answer was made (P4).
+// What the safety table says of an answer (P4), in words.
 Repeat repeat_of(std::string_view methods, config::Replay replay, Verdict verdict) {
-  const bool undone = verdict == Verdict::kThrottled || verdict == Verdict::kOverloaded ||
-                      verdict == Verdict::kRefusedUnsent;
-  switch (replay) {
-    case config::Replay::kSafe:
-      return {methods, true, "replay is safe"};
-    case config::Replay::kKeyed:
-      return {methods, true, "replay is keyed: with the same idempotency key"};
-    case config::Replay::kVerify:
+  switch (filters::may_repeat(Phase::kAnswered, replay, verdict)) {
+    case filters::Repeat::kAfterProbe:
       return {methods, true, "replay is verify: once it is known not to have happened"};
-    case config::Replay::kUnsent:
-      if (undone) return {methods, true, "replay is unsent, and the upstream did not execute it"};
-      return {methods, false, "replay is unsent, and the upstream may have executed it"};
-    case config::Replay::kNever:
+    case filters::Repeat::kYes:
+      if (replay == config::Replay::kSafe) return {methods, true, "replay is safe"};
+      if (replay == config::Replay::kKeyed) {
+        return {methods, true, "replay is keyed: with the same idempotency key"};
+      }
+      return {methods, true,
+              fmt::format("replay is {}, and the upstream did not execute it",
+                          replay == config::Replay::kVerify ? "verify" : "unsent")};
+    case filters::Repeat::kNo:
       break;
   }
-  return {methods, false, "replay is never"};
+  if (replay == config::Replay::kNever) return {methods, false, "replay is never"};
+  if (filters::is_final(verdict)) return {methods, false, "the same request would fail again"};
+  return {methods, false, "replay is unsent, and the upstream may have executed it"};
 }
 
 // JsonWriter wants a place even of an empty text.
