@@ -15,6 +15,12 @@ const Block& block_of<ServerTls>();
 template <>
 const Block& block_of<ServerLimits>();
 template <>
+const Block& block_of<Overload>();
+template <>
+const Block& block_of<Watermarks>();
+template <>
+const Block& block_of<ReplayBuffers>();
+template <>
 const Block& block_of<Forward>();
 template <>
 const Block& block_of<Drain>();
@@ -61,9 +67,31 @@ template <>
 const Block& block_of<BreakerOpen>();
 template <>
 const Block& block_of<HalfOpen>();
+template <>
+const Block& block_of<LimitQueue>();
+template <>
+const Block& block_of<RateLimit>();
+template <>
+const Block& block_of<Concurrency>();
+template <>
+const Block& block_of<Hedge>();
+template <>
+const Block& block_of<LoopGuard>();
+template <>
+const Block& block_of<FixedAnswer>();
+template <>
+const Block& block_of<Fallback>();
+template <>
+const Block& block_of<Repair>();
+template <>
+const Block& block_of<Validate>();
+template <>
+const Block& block_of<AwsSigning>();
+template <>
+const Block& block_of<Credentials>();
 const Block& upstream_match_block();  // bound to Upstream
 
 // The fields of Policies, which defaults, profiles, upstreams and routes share.
-extern const std::array<Field, 14> kPolicyFields;
+extern const std::array<Field, 22> kPolicyFields;
 
 }  // namespace outrigger::config

@@ -64,7 +64,9 @@ bool is_usable_name(std::string_view name) noexcept {
 }
 
 std::string reference_of(const Type& type, const Node& node) {
-  if (type.kind != Kind::kSecret) return {};
+  const bool from_file = type.kind == Kind::kJson || type.kind == Kind::kContent;
+  if (from_file && !node.text.starts_with("file:")) return {};
+  if (type.kind != Kind::kSecret && !from_file) return {};
   if (!node.written.empty()) return is_reference_only(node.written) ? node.written : std::string();
   return node.text.starts_with("file:") ? escape_variables(node.text) : std::string();
 }
@@ -107,6 +109,16 @@ bool decode_value(Decoder& decoder, const Field& field, const Type& type, const 
   }
   const auto print = [&](double n) { return percent ? fmt::format("{}%", n) : print_decimal(n); };
   if (!in_bounds(decoder, field, node, percent ? *parsed * 100 : *parsed, print)) return false;
+  out = *parsed;
+  return true;
+}
+
+bool decode_value(Decoder& decoder, const Field&, const Type&, const Node& node, Rate& out) {
+  const auto parsed = node.is_scalar() ? parse_rate(node.text) : std::nullopt;
+  if (!parsed) {
+    return refuse(decoder, Code::kRate, node, fmt::format("{} is not a rate", node.quote()),
+                  "a whole number and a time, for example \"5/s\" or \"1000/min\"");
+  }
   out = *parsed;
   return true;
 }
@@ -197,6 +209,10 @@ Node dump_value(const Type&, const ListenAddress& value) {
 
 Node dump_value(const Type& type, double value) {
   return Node::scalar(type.kind == Kind::kPercent ? print_percent(value) : print_decimal(value));
+}
+
+Node dump_value(const Type&, const Rate& value) {
+  return Node::scalar(print_rate(value));
 }
 
 Node dump_number(const Type& type, std::uint64_t value) {

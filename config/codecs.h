@@ -34,6 +34,8 @@ bool decode_value(Decoder& decoder, const Field& field, const Type& type, const 
                   double& out);
 bool decode_value(Decoder& decoder, const Field& field, const Type& type, const Node& node,
                   StatusRange& out);
+bool decode_value(Decoder& decoder, const Field& field, const Type& type, const Node& node,
+                  Rate& out);
 bool decode_size(Decoder& decoder, const Field& field, const Node& node, ByteCount& out);
 bool decode_integer(Decoder& decoder, const Field& field, const Node& node, std::uint64_t& out);
 bool decode_word(Decoder& decoder, const Field& field, const Type& type, const Node& node,
@@ -47,15 +49,23 @@ Node dump_value(const Type& type, const Endpoint& value);
 Node dump_value(const Type& type, const ListenAddress& value);
 Node dump_value(const Type& type, double value);
 Node dump_value(const Type& type, const StatusRange& value);
+Node dump_value(const Type& type, const Rate& value);
 Node dump_number(const Type& type, std::uint64_t value);
 
-// The maps of matches: an entry replaces what was there under its key. False when all is wrong.
+// The maps of matches and values: an entry replaces what was there under its key. False when all is
+// wrong.
 bool decode_matches(Decoder& decoder, const Field& field, const Node& node,
                     std::vector<HeaderMatch>& out);
 bool decode_matches(Decoder& decoder, const Field& field, const Node& node,
                     std::vector<JsonMatch>& out);
+bool decode_matches(Decoder& decoder, const Field& field, const Node& node,
+                    std::vector<TextPair>& out);
+bool decode_matches(Decoder& decoder, const Field& field, const Node& node,
+                    std::vector<JsonValue>& out);
 Node dump_matches(const std::vector<HeaderMatch>& matches);
 Node dump_matches(const std::vector<JsonMatch>& matches);
+Node dump_matches(const std::vector<TextPair>& pairs);
+Node dump_matches(const std::vector<JsonValue>& values);
 
 // Needs no quotes and means the same to every YAML tool.
 bool is_safe_plain(std::string_view text);
@@ -99,7 +109,8 @@ struct IsVector<std::vector<T>> : std::true_type {};
 
 template <class T>
 concept Matches =
-    std::same_as<T, std::vector<HeaderMatch>> || std::same_as<T, std::vector<JsonMatch>>;
+    std::same_as<T, std::vector<HeaderMatch>> || std::same_as<T, std::vector<JsonMatch>> ||
+    std::same_as<T, std::vector<TextPair>> || std::same_as<T, std::vector<JsonValue>>;
 
 template <class T>
 concept Number = std::integral<T> && !std::same_as<T, bool>;
@@ -126,6 +137,8 @@ consteval Type::Kind kind_of() {
     return Kind::kList;
   else if constexpr (std::same_as<T, Secret>)
     return Kind::kSecret;
+  else if constexpr (std::same_as<T, Rate>)
+    return Kind::kRate;
   else if constexpr (std::same_as<T, Endpoint>)
     return Kind::kUrl;
   else if constexpr (std::same_as<T, ListenAddress>)
@@ -168,6 +181,14 @@ template <Type::Kind K>
 struct TypeOf<std::vector<JsonMatch>, K> {
   static consteval Type make() { return {.kind = Type::Kind::kJsonMatches}; }
 };
+template <Type::Kind K>
+struct TypeOf<std::vector<TextPair>, K> {
+  static consteval Type make() { return {.kind = Type::Kind::kTexts}; }
+};
+template <Type::Kind K>
+struct TypeOf<std::vector<JsonValue>, K> {
+  static consteval Type make() { return {.kind = Type::Kind::kJsonValues}; }
+};
 
 inline bool is_special(const Field& field, const Node& node) {
   return !field.type.special.empty() && node.is_scalar() && !node.quoted &&
@@ -203,8 +224,11 @@ bool decode_member(Decoder& decoder, const Field& field, const Type& type, const
     T items;
     const auto add = [&](const Node& item) {
       typename T::value_type value{};
-      if (decode_member(decoder, field, *type.element, item, value))
-        items.push_back(std::move(value));
+      if (!decode_member(decoder, field, *type.element, item, value)) return;
+      if constexpr (std::same_as<typename T::value_type, Secret>) {
+        decoder.remember(item, reference_of(*type.element, item));
+      }
+      items.push_back(std::move(value));
     };
     if (!node.is_list()) add(node);
     for (std::size_t i = 0; node.is_list() && i < node.members.size(); ++i) {

@@ -146,6 +146,14 @@ constexpr std::array kCodes = {
     CodeInfo{Code::kCertificate, "a certificate or key cannot be used",
              "The file cannot be read or does not hold what its key says in PEM form.",
              "Check the path, its permissions and that certificate and key were not swapped."},
+    CodeInfo{Code::kRate, "not a rate",
+             "A rate is a whole number of events and the time in which they happen: `s`, `min`, "
+             "`h` or `d`.",
+             "Write for example `60/min`."},
+    CodeInfo{Code::kJson, "not JSON",
+             "The value is JSON text (RFC 8259), or `file:` and the path of a file that holds it.",
+             "Check it with a JSON tool: names and texts are in double quotes, and no comma stands "
+             "before a closing bracket."},
     CodeInfo{Code::kUnknownProfile, "no such profile",
              "`use` names a profile that is neither built in nor in `profiles`.",
              "Correct the name; `outrigger config reference` lists the built-in profiles."},

@@ -42,6 +42,8 @@ enum class Code : std::uint16_t {
   kPointer = 137,
   kStatus = 138,
   kMatch = 139,
+  kRate = 143,
+  kJson = 144,
   kVariable = 140,
   kSecretFile = 141,
   kCertificate = 142,

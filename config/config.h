@@ -151,6 +151,30 @@ struct Drain {
   Duration streams = 10min;  // then running exchanges may finish for so long
 };
 
+// From `soft` on nothing more is taken on that can be done without; at `hard` requests are refused.
+struct Watermarks {
+  double soft = 0.7;
+  double hard = 0.85;
+  bool operator==(const Watermarks&) const = default;
+};
+
+// Request bodies that are kept for another attempt, of all exchanges together.
+struct ReplayBuffers {
+  ByteCount memory = 256ull * 1024 * 1024;
+  ByteCount disk = 2ull * 1024 * 1024 * 1024;
+  bool operator==(const ReplayBuffers&) const = default;
+};
+
+// What the process does when it itself runs out of something.
+struct Overload {
+  std::optional<Watermarks> memory =
+      Watermarks{};  // of the control group's limit, or the machine's
+  std::optional<Watermarks> descriptors = Watermarks{0.8, 0.95};  // of RLIMIT_NOFILE
+  Duration retry_after = 1s;
+  ReplayBuffers replay_buffers;
+  bool operator==(const Overload&) const = default;
+};
+
 enum class LogFormat : std::uint8_t { kAuto, kJson, kText };  // auto: text on a terminal
 
 struct AccessLog {
@@ -166,6 +190,7 @@ struct Server {
   std::uint32_t workers = 0;     // 0: one a core
   Drain drain;
   ServerLimits limits;
+  Overload overload;
   Forward forward;
   AccessLog access_log;
   LogFormat log_format = LogFormat::kAuto;

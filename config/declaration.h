@@ -49,6 +49,11 @@ struct Type {
     kByVerdict,  // a map from verdicts to `element`
     kHeaderMatches,
     kJsonMatches,
+    kRate,        // events in a time
+    kTexts,       // a map from texts to texts
+    kJsonValues,  // a map from JSON pointers to values
+    kJson,        // a JSON text, or `file:` and the file that holds it
+    kContent,     // any text, or `file:` and the file that holds it
   };
   Kind kind = Kind::kText;
   std::string_view special = {};                 // one word that also is legal: "none", "auto"

@@ -46,6 +46,11 @@ constexpr std::array kDescriptions = {
     Description{Kind::kNamed, "a block of named blocks"},
     Description{Kind::kHeaderMatches, "a block of header names with a value each"},
     Description{Kind::kJsonMatches, "a block of JSON pointers with a value or a test each"},
+    Description{Kind::kRate, "a rate"},
+    Description{Kind::kTexts, "a block of texts with a text each"},
+    Description{Kind::kJsonValues, "a block of JSON pointers with a value each"},
+    Description{Kind::kJson, "a JSON text, or file: and a path"},
+    Description{Kind::kContent, "a text, or file: and a path"},
 };
 
 std::vector<std::string_view> keys_of(const Block& block) {
@@ -177,22 +182,25 @@ std::optional<std::string_view> Decoder::scalar(const Field& field, const Node& 
   return std::nullopt;
 }
 
-std::optional<std::string> Decoder::secret(const Node& node) {
+std::optional<std::string> Decoder::text_or_file(const Node& node, Code code,
+                                                 std::string_view what) {
   constexpr std::string_view kFile = "file:";
-  std::string value = node.text;
-  if (value.starts_with(kFile)) {
-    const std::string path = value.substr(kFile.size());
-    auto content = environment_.read_file(path);
-    if (!content) {
-      error(Code::kSecretFile, node,
-            fmt::format("cannot read the secret in {}: {}", path, content.error().detail));
-      return std::nullopt;
-    }
-    value = std::move(*content);
-    if (value.ends_with('\n')) value.pop_back();
-    if (value.ends_with('\r')) value.pop_back();
+  if (!node.text.starts_with(kFile)) return node.text;
+  const std::string path = node.text.substr(kFile.size());
+  auto content = environment_.read_file(path);
+  if (!content) {
+    error(code, node, fmt::format("cannot read {} in {}: {}", what, path, content.error().detail));
+    return std::nullopt;
   }
-  if (value.empty()) {
+  if (content->ends_with('\n')) content->pop_back();
+  if (content->ends_with('\r')) content->pop_back();
+  return std::move(*content);
+}
+
+std::optional<std::string> Decoder::secret(const Node& node) {
+  std::optional<std::string> value = text_or_file(node, Code::kSecretFile, "the secret");
+  if (!value) return std::nullopt;
+  if (value->empty()) {
     error(Code::kSecretFile, node, fmt::format("{} is empty", path_));
     return std::nullopt;
   }

@@ -56,6 +56,9 @@ class Decoder {
 
   // The text of a plain value; nothing after a report that it has the wrong shape.
   std::optional<std::string_view> scalar(const Field& field, const Node& node);
+  // The text itself, or what the file holds that it names with `file:`, without its last line
+  // break; nothing after a report that `what` cannot be read.
+  std::optional<std::string> text_or_file(const Node& node, Code code, std::string_view what);
   // A secret's bytes, from the text itself or a `file:` (DESIGN 4).
   std::optional<std::string> secret(const Node& node);
   // Keeps where the value at path() was written.

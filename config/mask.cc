@@ -11,6 +11,9 @@ namespace {
 constexpr std::array kWords = {"key",        "secret",     "token",         "password", "passwd",
                                "passphrase", "credential", "authorization", "cookie"};
 constexpr std::array<std::string_view, 3> kOpen = {"_file", "_path", "_name"};
+// Amounts of tokens, and a block whose own keys are looked at one by one.
+constexpr std::array<std::string_view, 4> kNone = {"tokens", "max_tokens", "bytes_per_token",
+                                                   "credentials"};
 
 bool is_key_byte(char c) noexcept {
   return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-' || c == '.';
@@ -75,6 +78,7 @@ bool is_secret_key(std::string_view key) noexcept {
   std::string lower(key);
   std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return std::tolower(c); });
   if (std::ranges::any_of(kOpen, [&](auto end) { return lower.ends_with(end); })) return false;
+  if (std::ranges::find(kNone, lower) != kNone.end()) return false;
   return std::ranges::any_of(kWords,
                              [&](auto word) { return lower.find(word) != std::string::npos; });
 }

@@ -2,6 +2,7 @@
 // A block is named after its filter. An absent optional is `none`: the policy is not in force.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "proxy/base/duration.h"
+#include "proxy/base/secret.h"
 #include "proxy/base/verdict.h"
 
 namespace outrigger::config {
@@ -241,6 +243,184 @@ struct CircuitBreaker {
   bool operator==(const CircuitBreaker&) const = default;
 };
 
+// ---- rate_limit, concurrency ----
+
+// Events in a time: "5/s", "1000/min".
+struct Rate {
+  std::uint64_t events = 0;
+  Duration per{0};
+  bool operator==(const Rate&) const = default;
+};
+
+// What limits are kept apart by, besides the upstream.
+enum class LimitKey : std::uint8_t { kModel, kCredential };
+
+// Who waits for a limit: bounded, and shared out between callers in turn, each by its deadlines.
+struct LimitQueue {
+  std::uint32_t size = 1000;  // requests, of all callers; 0: nobody waits
+  Duration wait = 60s;        // a request that would have to wait longer is refused
+  bool operator==(const LimitQueue&) const = default;
+};
+
+struct RateLimit {
+  std::optional<Rate> requests;
+  std::optional<Rate> tokens;  // of prompts and answers: estimated before, settled after
+  Duration burst = 2s;         // so much of the rate may be used at once; at least one request
+  bool learn = true;           // rates and what is left of them, from the provider's headers
+  double bytes_per_token = 4;  // for the estimate
+  std::vector<LimitKey> key = {};
+  LimitQueue queue;
+  bool operator==(const RateLimit&) const = default;
+};
+
+// Requests at a time: fewer after each throttled or overloaded answer, more after good ones (AIMD);
+// never by how long a call takes, because that follows from the length of the answer.
+struct Concurrency {
+  std::uint32_t start = 64;
+  std::uint32_t min = 1;
+  std::uint32_t max = 1000;
+  double decrease = 0.7;  // the limit is multiplied by this, at most once in the time of a call
+  VerdictSet signal = {Verdict::kThrottled, Verdict::kOverloaded};
+  std::vector<LimitKey> key = {};
+  LimitQueue queue;
+  bool operator==(const Concurrency&) const = default;
+};
+
+// ---- hedge ----
+
+// A second request while the first has not answered; the one that answers later is cancelled.
+struct Hedge {
+  std::optional<Duration> after;  // absent: learnt, the quantile of the time to the first event
+  double quantile = 0.95;
+  Duration min = 300ms;         // never earlier, where it is learnt
+  std::uint32_t max_extra = 1;  // for one request
+  double budget = 0.05;         // extra requests, as a part of all
+  bool operator==(const Hedge&) const = default;
+};
+
+// ---- fallback ----
+
+// When a fallback is taken: the last attempt's verdict, in its order of values, or a refusal of the
+// proxy's own.
+enum class FallbackOn : std::uint8_t {
+  kFirstVerdict = 0,
+  kBreakerOpen = kVerdictNames.size(),  // the circuit breaker let nothing through
+  kLimited,                             // a limit or a cooldown would have made it wait too long
+};
+constexpr FallbackOn fallback_on(Verdict verdict) noexcept {
+  return static_cast<FallbackOn>(verdict);
+}
+
+struct TextPair {  // an entry of a map of texts
+  std::string from, to;
+  bool operator==(const TextPair&) const = default;
+};
+
+struct JsonValue {      // `{/stream: false}`
+  std::string pointer;  // RFC 6901
+  std::string text;     // the value as JSON
+  bool operator==(const JsonValue&) const = default;
+};
+
+struct FixedAnswer {
+  std::uint16_t status = 200;
+  std::string content_type = "application/json";
+  std::string body;
+  bool operator==(const FixedAnswer&) const = default;
+};
+
+// A second way. One of `upstream`, `model`, `path`, `map_model`, `set` or `answer` says what is
+// different.
+struct Fallback {
+  std::string upstream;  // by name; empty: the same
+  std::vector<FallbackOn> on = {fallback_on(Verdict::kRefusedUnsent),
+                                fallback_on(Verdict::kThrottled),
+                                fallback_on(Verdict::kQuotaExhausted),
+                                fallback_on(Verdict::kOverloaded),
+                                fallback_on(Verdict::kTransient),
+                                fallback_on(Verdict::kTimeout),
+                                fallback_on(Verdict::kTruncated),
+                                fallback_on(Verdict::kInvalidResponse),
+                                FallbackOn::kBreakerOpen,
+                                FallbackOn::kLimited};  // `if`
+  std::string model;                                    // instead of any
+  std::vector<TextPair> map_model;    // instead of the named ones; others are left as they are
+  std::string path;                   // instead of the request's; {model} is filled in
+  std::vector<JsonValue> set;         // in the request's body
+  std::optional<FixedAnswer> answer;  // instead of asking anybody
+  bool degraded = true;               // the answer is marked as second best
+  bool operator==(const Fallback&) const = default;
+};
+
+// ---- validate ----
+
+enum class ValidateWhat : std::uint8_t {
+  kContent,  // the text of the model's answer, as JSON
+  kBody      // the whole body
+};
+
+struct Repair {
+  bool deterministic = true;        // what needs no model: code fences, commas, brackets
+  std::uint32_t prompts = 2;        // at most so many times the model is asked to mend its answer
+  std::uint32_t max_tokens = 8000;  // of all of these together, estimated
+  Duration time = 60s;              // of all of these together
+  bool operator==(const Repair&) const = default;
+};
+
+struct Validate {
+  ValidateWhat what = ValidateWhat::kContent;  // `of`
+  std::string schema;        // JSON Schema, as JSON text; read from a file where it is one
+  bool from_request = true;  // the schema that the request itself asks for (structured output)
+  std::optional<Repair> repair = Repair{};
+  bool operator==(const Validate&) const = default;
+};
+
+// ---- credentials ----
+
+struct AwsSigning {  // Signature Version 4
+  std::string region;
+  std::string service = "bedrock";
+  Secret access_key;
+  Secret secret_key;
+  Secret session_token;
+  bool operator==(const AwsSigning&) const = default;
+};
+
+// Keys that the proxy puts on requests, so that agents hold none.
+struct Credentials {
+  std::vector<Secret> keys;  // a pool: one that is throttled or refused is set aside
+  std::string header = "authorization";
+  std::string scheme = "Bearer";  // before the key; empty: the key alone
+  std::optional<AwsSigning> aws;  // instead of keys
+  bool keep_client = false;       // a client that brings its own credential keeps it
+  bool operator==(const Credentials&) const = default;
+};
+
+// ---- loop_guard ----
+
+// The same request that failed with the same error again and again is answered from memory for a
+// while (resilience 3, item 20).
+struct LoopGuard {
+  std::uint32_t failures = 3;  // in a row, and within `window`
+  Duration window = 60s;
+  Duration answer_for = 30s;
+  bool operator==(const LoopGuard&) const = default;
+};
+
+// ---- shadow ----
+
+// Policies that only say what they would have done.
+enum class Shadowed : std::uint8_t {
+  kRetry,
+  kCircuitBreaker,
+  kRateLimit,
+  kConcurrency,
+  kHedge,
+  kFallback,
+  kValidate,
+  kLoopGuard
+};
+
 // ---- all of them ----
 
 enum class ErrorFormat : std::uint8_t { kOpenai, kAnthropic, kProblem };
@@ -258,11 +438,23 @@ struct Policies {
   std::optional<Replay> replay;  // absent: safe for idempotent methods, unsent for the others
   std::optional<Verify> verify;
   std::optional<CircuitBreaker> circuit_breaker = CircuitBreaker{};
+  std::optional<RateLimit> rate_limit;
+  std::optional<Concurrency> concurrency;
+  std::optional<Hedge> hedge;
+  std::vector<Fallback> fallback = {};  // tried in order
+  std::optional<Validate> validate;
+  std::optional<Credentials> credentials;
+  std::optional<LoopGuard> loop_guard;
+  std::vector<Shadowed> shadow = {};
   Commit commit;
   Dialect dialect = Dialect::kNone;
   ErrorFormat error_format = ErrorFormat::kProblem;
   DecisionHeaders headers = DecisionHeaders::kStandard;
   std::optional<ByteCount> max_request_body;  // absent: unlimited
+
+  [[nodiscard]] bool shadowed(Shadowed policy) const noexcept {
+    return std::ranges::find(shadow, policy) != shadow.end();
+  }
   bool operator==(const Policies&) const = default;
 };
 

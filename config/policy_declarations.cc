@@ -18,6 +18,8 @@ constexpr std::array kUntils = {"none"sv, "next_day_utc"sv, "next_day_pacific"sv
                                 "next_month_utc"sv};
 constexpr std::array kReplays = {"safe"sv, "keyed"sv, "verify"sv, "unsent"sv, "never"sv};
 constexpr std::array kCommitUntils = {"first_event"sv, "on_complete"sv, "head"sv};
+constexpr std::array kShadoweds = {"retry"sv, "circuit_breaker"sv, "rate_limit"sv, "concurrency"sv,
+                                   "hedge"sv, "fallback"sv,        "validate"sv,   "loop_guard"sv};
 constexpr std::array kDialects = {"none"sv,    "auto"sv,   "openai"sv, "anthropic"sv, "gemini"sv,
                                   "bedrock"sv, "cohere"sv, "ndjson"sv, "sse"sv};
 
@@ -70,6 +72,8 @@ template <>
 inline constexpr std::span<const std::string_view> kWordsOf<CommitUntil> = kCommitUntils;
 template <>
 inline constexpr std::span<const std::string_view> kWordsOf<Dialect> = kDialects;
+template <>
+inline constexpr std::span<const std::string_view> kWordsOf<Shadowed> = kShadoweds;
 
 namespace {
 
@@ -241,7 +245,7 @@ constexpr Type kRulesType{.kind = Kind::kList, .element = &kRuleType};
 
 }  // namespace
 
-constexpr std::array<Field, 14> kPolicyFields = {
+constexpr std::array<Field, 22> kPolicyFields = {
     field<&Policies::timeouts>("timeouts",
                                "How long each part of one attempt may take. `none` is no timer.",
                                "{headers: 20s, total: 60s}"),
@@ -276,6 +280,28 @@ constexpr std::array<Field, 14> kPolicyFields = {
     field<&Policies::circuit_breaker>("circuit_breaker",
                                       "When a sick upstream is left alone, and when it is tried.",
                                       "{failures_in_a_row: 10}"),
+    field<&Policies::rate_limit>("rate_limit",
+                                 "How many requests and tokens an upstream is sent in a time.",
+                                 "{requests: 60/min}"),
+    field<&Policies::concurrency>("concurrency", "How many requests an upstream has at a time.",
+                                  "{start: 8, max: 64}"),
+    field<&Policies::hedge>("hedge", "A second request while the first takes long.", "{after: 2s}"),
+    field<&Policies::fallback>("fallback", "Second ways when the first has failed for good.",
+                               "[{model: gpt-5-mini, if: [overloaded]}]"),
+    field<&Policies::validate>("validate",
+                               "What a good answer looks like, and how a bad one is "
+                               "mended.",
+                               "{repair: {prompts: 1}}"),
+    field<&Policies::credentials>("credentials", "Keys that the proxy adds to requests.",
+                                  "{keys: [\"${API_KEY}\"]}"),
+    field<&Policies::loop_guard>(
+        "loop_guard", "Answers a request from memory that fails with the same error every time.",
+        "{failures: 3}"),
+    field<&Policies::shadow>(
+        "shadow",
+        "Policies that change nothing and only say what they would have done, in the access log "
+        "and in `outrigger_would_have_total`.",
+        "[circuit_breaker]"),
     field<&Policies::commit>("commit", "How much of an answer is held before it is sent on.",
                              "on_complete"),
     field<&Policies::dialect>(

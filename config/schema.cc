@@ -14,6 +14,7 @@ using Kind = Type::Kind;
 constexpr std::string_view kDuration = R"(^([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h|d))+$)";
 constexpr std::string_view kSize = R"(^[0-9]+(\.[0-9]+)?(B|KB|MB|GB|KiB|MiB|GiB)$)";
 constexpr std::string_view kPercent = R"(^[0-9]+(\.[0-9]{1,4})?%$)";
+constexpr std::string_view kRate = "^[1-9][0-9]*/(s|min|m|h|d)$";
 constexpr std::string_view kStatuses = "^([1-5]xx|[1-5][0-9]{2}(-[1-5][0-9]{2})?)$";
 constexpr std::string_view kPointer = "^(/([^~]|~[01])*)+$";
 constexpr std::string_view kToken = "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$";
@@ -51,6 +52,8 @@ std::string_view pattern_of(Kind kind) {
       return "^[A-Z0-9!#$%&'*+.^_`|~-]+$";
     case Kind::kPercent:
       return kPercent;
+    case Kind::kRate:
+      return kRate;
     case Kind::kPointer:
       return kPointer;
     case Kind::kTemplate:
@@ -81,6 +84,12 @@ Json plain_value_schema() {
   return any_of({{{"type", "string"}}, {{"type", "number"}}, {{"type", "boolean"}}});
 }
 
+Json json_value_schema() {
+  Json values = plain_value_schema();
+  values["anyOf"].push_back({{"type", "null"}});
+  return values;
+}
+
 Json json_match_schema() {
   const Json number = or_variable({{"type", "number"}});
   const Json tests = {
@@ -88,8 +97,7 @@ Json json_match_schema() {
       {"properties",
        {{"at_least", number}, {"at_most", number}, {"contains", plain_value_schema()}}},
       {"additionalProperties", false}};
-  Json values = plain_value_schema();
-  values["anyOf"].push_back({{"type", "null"}});
+  Json values = json_value_schema();
   values["anyOf"].push_back(tests);
   return values;
 }
@@ -136,6 +144,10 @@ Json plain_schema(const Field& field, const Type& type) {
       return or_variable(word_schema(type.words));
     case Kind::kByVerdict:
       return map_schema(word_schema(kVerdictNames), schema_of(field, *type.element));
+    case Kind::kTexts:
+      return map_schema({{"minLength", 1}}, {{"type", "string"}});
+    case Kind::kJsonValues:
+      return map_schema({{"pattern", std::string(kPointer)}}, json_value_schema());
     case Kind::kHeaderMatches:
       return map_schema({{"pattern", std::string(kToken)}}, plain_value_schema());
     case Kind::kJsonMatches:

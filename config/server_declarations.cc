@@ -70,6 +70,39 @@ constexpr std::array kLimitFields = {
 };
 constexpr std::array kLimitGroups = {Group{kLimitFields}};
 
+constexpr Bounds kPart{.min = 1, .max = 100};
+constexpr std::array kWatermarkFields = {
+    field<&Watermarks::soft, Kind::kPercent>(
+        "soft", "From here on no new replay buffers are kept: requests are sent once.", "70%",
+        kPart),
+    field<&Watermarks::hard, Kind::kPercent>(
+        "hard", "From here on requests are answered with 503 and a time to come back.", "85%",
+        kPart),
+};
+constexpr std::array kWatermarkGroups = {Group{kWatermarkFields}};
+
+constexpr std::array kReplayBufferFields = {
+    field<&ReplayBuffers::memory>("memory", "In memory, all requests together.", "256MiB",
+                                  {.min = 0}),
+    field<&ReplayBuffers::disk>("disk", "On disk, all requests together.", "2GiB", {.min = 0}),
+};
+constexpr std::array kReplayBufferGroups = {Group{kReplayBufferFields}};
+
+constexpr std::array kOverloadFields = {
+    field<&Overload::memory>(
+        "memory", "Memory in use, as a part of the control group's limit or the machine's memory.",
+        "{soft: 70%, hard: 85%}"),
+    field<&Overload::descriptors>("descriptors",
+                                  "Descriptors in use, as a part of the process's limit.",
+                                  "{soft: 80%, hard: 95%}"),
+    field<&Overload::retry_after>("retry_after",
+                                  "When a client that was refused is told to return.", "1s"),
+    field<&Overload::replay_buffers>("replay_buffers",
+                                     "The most that is kept of request bodies for other attempts.",
+                                     "{memory: 64MiB}"),
+};
+constexpr std::array kOverloadGroups = {Group{kOverloadFields}};
+
 constexpr std::array kForwardFields = {
     field<&Forward::enabled>(
         "enabled",
@@ -119,6 +152,9 @@ constexpr std::array kServerFields = {
     field<&Server::drain>("drain", "How the process ends without cutting requests off.",
                           "{announce: 2s, streams: 10m}"),
     field<&Server::limits>("limits", "Bounds on what a client may ask for.", "{connections: 5000}"),
+    field<&Server::overload>("overload",
+                             "What happens when the proxy itself runs out of something.",
+                             "{memory: {hard: 90%}}"),
     field<&Server::forward>("forward", "The forward proxy: hosts that no upstream names.",
                             "{enabled: true, allow_hosts: [.example.com]}"),
     field<&Server::access_log>("access_log", "One line for each request.", "{path: stderr}"),
@@ -148,6 +184,16 @@ constexpr Block kServerTls{"server.tls", "TLS on the proxy port.", kTlsGroups,
 constexpr Block kLimits{"server.limits",
                         "Bounds on what a client may ask for. At a bound the proxy refuses.",
                         kLimitGroups, default_of<ServerLimits>};
+constexpr Block kWatermarks{"server.overload.marks",
+                            "Two marks of something that runs out; `none`: it is not watched.",
+                            kWatermarkGroups, default_of<Watermarks>};
+constexpr Block kReplayBuffers{"server.overload.replay_buffers",
+                               "Request bodies that are kept for other attempts.",
+                               kReplayBufferGroups, default_of<ReplayBuffers>};
+constexpr Block kOverload{"server.overload",
+                          "What happens when the proxy itself runs out of something: it sheds work "
+                          "and never crashes.",
+                          kOverloadGroups, default_of<Overload>};
 constexpr Block kForward{"server.forward", "The forward proxy.", kForwardGroups,
                          default_of<Forward>};
 constexpr Block kDrain{"server.drain", "How the process ends.", kDrainGroups, default_of<Drain>};
@@ -166,6 +212,18 @@ const Block& block_of<ServerTls>() {
 template <>
 const Block& block_of<ServerLimits>() {
   return kLimits;
+}
+template <>
+const Block& block_of<Watermarks>() {
+  return kWatermarks;
+}
+template <>
+const Block& block_of<ReplayBuffers>() {
+  return kReplayBuffers;
+}
+template <>
+const Block& block_of<Overload>() {
+  return kOverload;
 }
 template <>
 const Block& block_of<Forward>() {

@@ -95,10 +95,23 @@ class Writer {
       return items(lead, node, path, depth);
     if (node.is_map()) return block(lead, node, path, depth, defaults);
     if (node.is_list() && !all_scalars(node)) return routes(lead, node, path, depth);
+    line(lead + " " + (node.is_list() ? scalars(node, path) : scalar(node, path)), path);
+  }
+
+  [[nodiscard]] std::string scalar(const Node& node, const std::string& path) const {
     const auto origin = origins_.find(path);
-    const std::string_view reference =
-        origin == origins_.end() ? std::string_view{} : origin->second.reference;
-    line(lead + " " + (node.is_list() ? print_flow(node) : print_scalar(node, reference)), path);
+    return print_scalar(node,
+                        origin == origins_.end() ? std::string_view{} : origin->second.reference);
+  }
+
+  // Each may be a secret, with a reference of its own.
+  [[nodiscard]] std::string scalars(const Node& list, const std::string& path) const {
+    std::string text;
+    for (std::size_t i = 0; i < list.members.size(); ++i) {
+      if (i != 0) text += ", ";
+      text += scalar(list.members[i].value, fmt::format("{}[{}]", path, i));
+    }
+    return "[" + text + "]";
   }
 
   // With built-in providers nobody wrote the upstreams, and still they are what is served.

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "config/address.h"
 #include "config/codecs.h"
@@ -50,6 +51,24 @@ bool decode_certificate_file(Decoder& decoder, const Field& field, const Node& n
                   : !wants_key && has_key      ? "this is a private key: were the two swapped?"
                                                : "");
   }
+  return true;
+}
+
+bool decode_json_text(Decoder& decoder, const Node& node, std::string& out) {
+  auto text = decoder.text_or_file(node, Code::kJson, "the JSON");
+  if (!text) return false;
+  if (!nlohmann::json::accept(*text)) {
+    return refuse(decoder, Code::kJson, node, fmt::format("{} is not JSON", node.quote()),
+                  "check it with a JSON tool, or name a file with file:");
+  }
+  out = std::move(*text);
+  return true;
+}
+
+bool decode_content(Decoder& decoder, const Node& node, std::string& out) {
+  auto text = decoder.text_or_file(node, Code::kText, "the text");
+  if (!text) return false;
+  out = std::move(*text);
   return true;
 }
 
@@ -156,6 +175,8 @@ bool decode_value(Decoder& decoder, const Field& field, const Type& type, const 
     return true;
   }
   if (!decoder.scalar(field, node)) return false;
+  if (type.kind == Kind::kJson) return decode_json_text(decoder, node, out);
+  if (type.kind == Kind::kContent) return decode_content(decoder, node, out);
   std::string text;
   if (!decode_text(decoder, node, text)) return false;
   switch (type.kind) {

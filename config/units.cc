@@ -179,6 +179,14 @@ std::optional<Rate> parse_rate(std::string_view text) {
   return Rate{*events, Duration(static_cast<std::int64_t>(per->scale))};
 }
 
+std::string print_rate(Rate rate) {
+  const std::string_view per = rate.per == 1s     ? "s"
+                               : rate.per == 1min ? "min"
+                               : rate.per == 1h   ? "h"
+                                                  : "d";
+  return fmt::format("{}/{}", rate.events, per);
+}
+
 std::optional<double> parse_percent(std::string_view text) {
   constexpr std::size_t kFractionDigits = 4;
   if (!text.ends_with('%') || text.starts_with('-')) return std::nullopt;

@@ -21,13 +21,10 @@ std::string print_duration(Duration duration);
 std::optional<ByteCount> parse_size(std::string_view text);
 std::string print_size(ByteCount bytes);
 
-// Events in a time: "5/s", "1000/min"; s, min (or m), h, d.
-struct Rate {
-  std::uint64_t events = 0;
-  Duration per{0};
-  bool operator==(const Rate&) const = default;
-};
+// "5/s", "1000/min"; s, min (or m), h, d.
 std::optional<Rate> parse_rate(std::string_view text);
+// Exact: parse_rate(print_rate(r)) == r for every r that was parsed.
+std::string print_rate(Rate rate);
 
 // "20%" is 0.2; 0% to 100%, at most four digits behind the point.
 std::optional<double> parse_percent(std::string_view text);

@@ -79,7 +79,14 @@ class EventTimer {
   ~EventTimer() = default;
 };
 
+// What a policy in shadow would have done (Policies::shadow).
+struct Would {
+  config::Shadowed policy;
+  std::string_view what;  // a literal: refuse, retry, wait, …
+};
+
 struct Exchange;
+class KeyChoice;
 class ReplayBody;
 
 // Told once, after the answer was delivered or given up; see Exchange::when_delivered.
@@ -155,8 +162,12 @@ struct Exchange {
   std::string_view model;        // interned in the request's headers
   std::uint64_t credential = 0;  // a keyed hash of the client's credential: never the credential
 
+  // Chooses the key that the proxy adds, anew for each try; nullptr where it adds none.
+  KeyChoice* keys = nullptr;
+
   // The request's body where it is no buffer in memory and can be read again; see filters/intake.
   ReplayBody* replay = nullptr;
+  std::uint8_t rewinders = 0;    // that may still want it again
   std::string_view replay_lost;  // why the body could not be sent again when it was to be
 
   // Until when the answer must begin: the least of the route's and the caller's word.
@@ -169,6 +180,11 @@ struct Exchange {
   // open breaker. Used all the same when no other is left, unless `avoid_strictly`.
   std::uint64_t avoid = 0;
   bool avoid_strictly = false;
+  std::string_view fallback;  // that gave the answer: an upstream, or `answer`; empty: none
+  bool degraded = false;      // the answer is second best
+  std::string_view repair;    // how the answer was mended: a literal; empty: it was not
+  std::uint32_t repair_prompts = 0;
+  std::vector<Would, FrameAllocator<Would>> would_have;
   bool probing = false;  // what runs asks after an earlier attempt of the exchange
 };
 

@@ -6,11 +6,12 @@ namespace outrigger::filters {
 
 Rewinder::Rewinder(Exchange& exchange)
     : exchange_(exchange), in_memory_(exchange.request.body.whole() != nullptr) {
+  ++exchange.rewinders;
   if (in_memory_) whole_ = *exchange.request.body.whole();
 }
 
 Rewinder::~Rewinder() {
-  if (exchange_.replay != nullptr) exchange_.replay->release();
+  if (--exchange_.rewinders == 0 && exchange_.replay != nullptr) exchange_.replay->release();
 }
 
 bool Rewinder::possible() const noexcept {

@@ -1,5 +1,5 @@
 // Puts the body of an exchange's request back to its first byte, for another attempt. Lives in the
-// frame of the filter that repeats; when it goes, what was kept for that is given back.
+// frame of a filter that repeats; when the outermost goes, what was kept for that is given back.
 #pragma once
 
 #include <string>

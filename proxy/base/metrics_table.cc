@@ -29,6 +29,11 @@ constexpr std::string_view kUpstreamReason[] = {"upstream", "reason"};
 constexpr std::string_view kUpstreamState[] = {"upstream", "state"};
 constexpr std::string_view kUpstreamFromTo[] = {"upstream", "from", "to"};
 constexpr std::string_view kEndpoint[] = {"upstream", "endpoint"};
+constexpr std::string_view kUpstreamBy[] = {"upstream", "by"};
+constexpr std::string_view kUpstreamTo[] = {"upstream", "to"};
+constexpr std::string_view kUpstreamResult[] = {"upstream", "result"};
+constexpr std::string_view kUpstreamPolicy[] = {"upstream", "policy"};
+constexpr std::string_view kResource[] = {"resource"};
 constexpr std::string_view kSignalReason[] = {"signal", "reason"};
 
 constexpr std::uint64_t kMicrosecond = 1000;
@@ -263,6 +268,71 @@ constexpr MetricSpec kTable[] = {
      "out; "
      "0 while none is open.",
      kUpstream,
+     {}},
+    {Metric::kQueueDepth,
+     "outrigger_queue_depth",
+     kGauge,
+     "Requests that wait for a rate limit or a concurrency limit.",
+     kUpstream,
+     {}},
+    {Metric::kQueueWait, "outrigger_queue_wait_seconds", kHistogram,
+     "Waited for a rate limit or a concurrency limit, of requests that had to wait.", kUpstream,
+     kWaitBuckets},
+    {Metric::kConcurrencyLimit,
+     "outrigger_concurrency_limit",
+     kGauge,
+     "Requests at a time that are let through now: the least of the upstream's keys.",
+     kUpstream,
+     {}},
+    {Metric::kRateLimited,
+     "outrigger_rate_limited_total",
+     kCounter,
+     "Requests that met a rate limit: held back or refused here (local), or answered as throttled "
+     "by the upstream (upstream).",
+     kUpstreamBy,
+     {}},
+    {Metric::kCredentials,
+     "outrigger_credentials",
+     kGauge,
+     "Keys of the upstream's pool by state: usable, cooling, set_aside.",
+     kUpstreamState,
+     {}},
+    {Metric::kHedges,
+     "outrigger_hedges_total",
+     kCounter,
+     "Extra requests while the first took long, by result: won, lost, failed; budget: none sent.",
+     kUpstreamResult,
+     {}},
+    {Metric::kFallbacks,
+     "outrigger_fallbacks_total",
+     kCounter,
+     "Second ways that were taken, by the upstream, `model` or `answer` that they lead to.",
+     kUpstreamTo,
+     {}},
+    {Metric::kValidations,
+     "outrigger_validations_total",
+     kCounter,
+     "Answers that were checked, by result: ok, repaired, reprompted, failed.",
+     kUpstreamResult,
+     {}},
+    {Metric::kLoopGuardAnswers,
+     "outrigger_loop_guard_answers_total",
+     kCounter,
+     "Requests answered from memory because the same one failed with the same error before.",
+     kUpstream,
+     {}},
+    {Metric::kOverload,
+     "outrigger_overload",
+     kGauge,
+     "How much of a resource the process itself has left: 0 enough, 1 beyond the soft mark, 2 "
+     "beyond the hard one.",
+     kResource,
+     {}},
+    {Metric::kWouldHave,
+     "outrigger_would_have_total",
+     kCounter,
+     "Requests that a policy in shadow would have treated otherwise.",
+     kUpstreamPolicy,
      {}},
     {Metric::kTelemetryDropped,
      "outrigger_telemetry_dropped_total",

@@ -23,6 +23,7 @@ class Secret {
   [[nodiscard]] std::string_view reveal() const noexcept { return value_; }
   // Takes the same time whatever the contents.
   [[nodiscard]] bool equals(std::string_view other) const noexcept;
+  bool operator==(const Secret& other) const noexcept { return equals(other.value_); }
 
  private:
   void wipe() noexcept { wipe(value_); }
