@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "config/config.h"
+#include "filters/fallback/switchboard.h"
 #include "filters/filter.h"
 #include "filters/observe/observe.h"
 #include "filters/retry/retry.h"
@@ -22,10 +23,19 @@ struct ChainContext {
   RetryContext retry;
 };
 
+// What a chain's route and upstream, or the worker, bring.
+struct ChainEnds {
+  std::string_view route;
+  std::unique_ptr<Filter> observe;
+  std::unique_ptr<Filter> circuit_breaker;  // nullptr: none
+  std::unique_ptr<Filter> send;
+};
+
 class ChainBuilder {
  public:
-  // `context` outlives the chains; `now` is the worker's time.
-  ChainBuilder(ChainContext& context, TimePoint now) noexcept : context_(context), now_(now) {}
+  // `context` and `switchboard` outlive the chains; `now` is the worker's time.
+  ChainBuilder(ChainContext& context, const Switchboard& switchboard, TimePoint now) noexcept
+      : context_(context), switchboard_(switchboard), now_(now) {}
 
   // The chain of one route, or of the upstream itself (nullptr). All arguments outlive it.
   [[nodiscard]] Chain route(const config::Upstream& upstream, const config::Route* route,
@@ -37,11 +47,11 @@ class ChainBuilder {
  private:
   [[nodiscard]] std::unique_ptr<Filter> breaker(const config::Upstream& upstream,
                                                 const config::Route* route) const;
-  [[nodiscard]] Chain in_order(std::unique_ptr<Filter> observe, const config::Policies& policies,
-                               std::string_view upstream, std::unique_ptr<Filter> circuit_breaker,
-                               std::unique_ptr<Filter> send) const;
+  [[nodiscard]] Chain in_order(ChainEnds ends, const config::Policies& policies,
+                               std::string_view upstream) const;
 
   ChainContext& context_;
+  const Switchboard& switchboard_;
   TimePoint now_;
 };
 

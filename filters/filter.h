@@ -38,8 +38,12 @@ class Filter {
 // The filters of one route, outermost first; the last one sends, and calls no next.
 class Chain {
  public:
-  explicit Chain(std::vector<std::unique_ptr<Filter>> filters) : filters_(std::move(filters)) {}
+  // From the filter at `inner` on it is also what requests of other upstreams run through that
+  // fall back to this one.
+  explicit Chain(std::vector<std::unique_ptr<Filter>> filters, std::size_t inner = 0)
+      : filters_(std::move(filters)), inner_(inner) {}
   Task<Result<http::Response>> run(Exchange& exchange) const { return Next(*this, 0)(exchange); }
+  [[nodiscard]] Next inner() const noexcept { return {*this, inner_}; }
   [[nodiscard]] const std::vector<std::unique_ptr<Filter>>& filters() const noexcept {
     return filters_;
   }
@@ -47,6 +51,7 @@ class Chain {
  private:
   friend class Next;
   std::vector<std::unique_ptr<Filter>> filters_;
+  std::size_t inner_;
 };
 
 // Not a coroutine itself: it forwards to one, so a layer costs one frame.

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "filters/circuit_breaker/shared_breakers.h"
+#include "filters/hedge/shared_hedges.h"
 #include "filters/intake/intake.h"
 #include "filters/retry/budget.h"
 #include "filters/retry/cooldowns.h"
@@ -29,6 +30,7 @@ struct Shared {
   SharedBreakers breakers;
   SharedBudgets budgets;
   SharedCooldowns cooldowns;
+  SharedHedges hedges;
   ReplayMemory replay_memory;
   FileThread files;
   IntakeContext intake;

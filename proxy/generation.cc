@@ -39,6 +39,7 @@ Generation::Generation(const Worker& worker, std::shared_ptr<const Blueprint> bl
       tls_(blueprint_->tls[worker.index]),
       server_(server_settings(config().server.limits)),
       router_(blueprint_->config),
+      switchboard_(router_, chains_),
       unrouted_(worker.chain.observe, filters::kUnrouted, filters::kDefaultRoute) {
   for (std::size_t i = 0; i < config().upstreams.size(); ++i) {
     clusters_.push_back(cluster_for(worker, i, before));
@@ -72,7 +73,7 @@ std::shared_ptr<upstream::Cluster> Generation::cluster_for(const Worker& worker,
 }
 
 void Generation::build_chains(const Worker& worker) {
-  filters::ChainBuilder builder(worker.chain, worker.loop.now());
+  filters::ChainBuilder builder(worker.chain, switchboard_, worker.loop.now());
   for (std::size_t i = 0; i < clusters_.size(); ++i) {
     const config::Upstream& upstream = config().upstreams[i];
     std::vector<filters::Chain> routes;

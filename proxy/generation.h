@@ -64,6 +64,7 @@ class Generation {
   config::Policies forward_policies_;                         // of hosts that no upstream names
   std::unique_ptr<upstream::ForwardProxy> forward_;
   std::vector<std::vector<filters::Chain>> chains_;  // [upstream][route], the default first
+  filters::Switchboard switchboard_;
   std::unique_ptr<filters::Chain> forward_chain_;
   filters::Observe unrouted_;
   std::vector<std::unique_ptr<upstream::Prober>> probers_;  // last: they use the clusters

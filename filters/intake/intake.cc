@@ -37,8 +37,11 @@ Task<Result<http::Response>> Intake::handle(Exchange& exchange, Next next) {
 void Intake::keep_body(Exchange& exchange) const {
   const bool looked_into =
       (needs_model_ || needs_beginning_) && is_json(exchange.request.head.headers);
-  if (!policies_.retry && !looked_into) return;
-  const std::uint64_t most = policies_.retry ? policies_.retry->buffer : 0;
+  const bool sent_again = policies_.retry || policies_.hedge || !policies_.fallback.empty();
+  if (!sent_again && !looked_into) return;
+  const std::uint64_t most = policies_.retry ? policies_.retry->buffer
+                             : sent_again    ? config::Retry{}.buffer
+                                             : 0;
   exchange.request.body.wrap_source([&](std::unique_ptr<http::BodySource> inner) {
     auto body =
         std::make_unique<ReplayBody>(exchange.loop, context_.replay, std::move(inner), most);

@@ -158,8 +158,9 @@ bool needs_model(const config::Policies& policies) noexcept {
   const bool breaker =
       policies.circuit_breaker &&
       std::ranges::count(policies.circuit_breaker->key, config::BreakerKey::kModel) > 0;
-  return breaker || std::ranges::count(policies.classify, config::Scope::kModel,
-                                       &config::ClassifyRule::scope) > 0;
+  return breaker || policies.hedge || !policies.fallback.empty() ||
+         std::ranges::count(policies.classify, config::Scope::kModel,
+                            &config::ClassifyRule::scope) > 0;
 }
 
 bool is_json(const http::Headers& headers) noexcept {

@@ -98,8 +98,9 @@ constexpr std::size_t kAttemptRoom = 512 + kLongestText * kMostEscaped * 3;
 
 std::size_t room_for(const AccessRecord& record, std::string_view target) noexcept {
   std::size_t texts = std::min(target.size(), kLongestPath);
-  for (const std::string_view text : {record.upstream_request_id, record.method, record.host,
-                                      record.upstream, record.route, record.user_agent}) {
+  for (const std::string_view text :
+       {record.upstream_request_id, record.method, record.host, record.upstream, record.route,
+        record.user_agent, record.fallback}) {
     texts += std::min(text.size(), kLongestText);
   }
   return kFixedRoom + texts * kMostEscaped + record.attempts.size() * kAttemptRoom;
@@ -154,6 +155,8 @@ void write_line(Line& line, const AccessRecord& record, std::string_view address
   line.number(",\"status\":", record.status);
   line.plain(",\"source\":", record.source);
   line.plain(",\"why\":", record.why);
+  line.plain(",\"fallback\":", record.fallback);
+  if (record.degraded) line.literal(",\"degraded\":true");
   write_attempts(line, record);
   line.plain(",\"replay_lost\":", record.replay_lost);
   line.time(",\"dur_ms\":", record.total);
@@ -209,6 +212,7 @@ void append_text(std::string& out, const AccessRecord& record) {
   out += " source=";
   out += record.source;
   if (!record.why.empty()) out.append(" why=").append(record.why);
+  if (!record.fallback.empty()) out.append(" fallback=").append(record.fallback);
   if (record.attempts.size() > 1) append_number(out.append(" attempts="), record.attempts.size());
   if (record.stream) append_number(out.append(" chunks="), record.chunks);
   if (record.client_aborted) out += " client_aborted";

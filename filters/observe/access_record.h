@@ -31,6 +31,8 @@ struct AccessRecord {
   int status = 0;  // sent; 0: nothing was
   std::string_view source;
   std::string_view why;
+  std::string_view fallback;  // the second way that gave the answer: an upstream, or `answer`
+  bool degraded = false;      // the answer is second best
   std::span<const Attempt> attempts;
   std::string_view replay_lost;  // why the request's body could not be sent again
   TimePoint started;

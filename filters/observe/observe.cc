@@ -45,7 +45,7 @@ void remove_stamps(http::Headers& headers) {
   if (!any) return;
   for (const std::string_view name :
        {"outrigger-request-id", "outrigger-source", "outrigger-attempts", "outrigger-upstream",
-        "outrigger-circuit"}) {
+        "outrigger-circuit", "outrigger-degraded"}) {
     headers.remove(name);
   }
 }
@@ -82,7 +82,8 @@ std::string why_no_other(const Attempt& last) {
 }
 
 void stamp_in_full(const Exchange& exchange, http::Headers& headers, std::string_view upstream) {
-  headers.add("Outrigger-Upstream", upstream);
+  const bool elsewhere = !exchange.fallback.empty() && exchange.fallback != "answer";
+  headers.add("Outrigger-Upstream", elsewhere ? exchange.fallback : upstream);
   if (!exchange.circuit.empty()) {
     headers.add_view(HeaderId::kOther, "Outrigger-Circuit", exchange.circuit);
   }
@@ -122,7 +123,10 @@ Task<Result<http::Response>> Observe::handle(Exchange& exchange, Next next) {
     }
     outcome = std::move(answer);
   }
-  if (exchange.source == Source::kUpstream) Gateway::mark_passed(outcome->head);
+  const bool passed = exchange.source == Source::kUpstream || !exchange.attempts.empty();
+  if (passed && exchange.source != Source::kProxy && exchange.source != Source::kCircuit) {
+    Gateway::mark_passed(outcome->head);
+  }
   stamp(exchange, *outcome);
   co_return outcome;
 }
@@ -155,6 +159,9 @@ void Observe::stamp(Exchange& exchange, http::Response& response) const {
                     exchange.routed.policies->headers == config::DecisionHeaders::kFull;
   if (exchange.attempts.size() > 1 || full) {
     headers.add("Outrigger-Attempts", fmt::format_int(exchange.attempts.size()).c_str());
+  }
+  if (exchange.degraded) {
+    headers.add_view(HeaderId::kOther, "Outrigger-Degraded", "true", http::Grammar::kChecked);
   }
   if (full) {
     stamp_in_full(exchange, headers, upstream_);
@@ -201,6 +208,8 @@ void Observe::write_line(const Exchange& exchange, const http::Delivery& deliver
   record.status = delivery.http_status;
   record.source = to_string(exchange.source);
   record.why = exchange.why;
+  record.fallback = exchange.fallback;
+  record.degraded = exchange.degraded;
   record.attempts = exchange.attempts;
   record.replay_lost = exchange.replay_lost;
   record.started = exchange.started;

@@ -36,7 +36,7 @@ bool is_exhausted(Stop stop) noexcept {
 }  // namespace
 
 Tries::Tries(RetryRoute& route, Exchange& exchange)
-    : route_(route), exchange_(exchange), body_(exchange) {
+    : route_(route), exchange_(exchange), body_(exchange), begun_(exchange.attempts.size()) {
   http::RequestHead& head = exchange.request.head;
   const bool writes = head.method == http::Method::kPost || head.method == http::Method::kPatch;
   if (route.policies.replay == config::Replay::kKeyed && writes &&
@@ -189,7 +189,8 @@ void Tries::pay(Decision& decision, const AttemptFacts& facts) {
 }
 
 void Tries::record(Stop stop) {
-  if (!exchange_.attempts.empty()) exchange_.attempts.back().stop = to_string(stop);
+  // One of an upstream before this one, which the request fell back from, has its word already.
+  if (exchange_.attempts.size() > begun_) exchange_.attempts.back().stop = to_string(stop);
 }
 
 void Tries::set_aside(Result<http::Response> outcome) {

@@ -64,6 +64,7 @@ class Tries {
   Exchange& exchange_;
   Rewinder body_;
   config::Replay replay_;
+  const std::size_t begun_;  // attempts before the first of these
   std::uint32_t tries_ = 0;
   std::size_t first_ = 0;  // attempt of this try
   Duration waiting_{0};    // before this try, so far

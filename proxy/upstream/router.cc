@@ -298,6 +298,13 @@ Router::Router(Router&&) noexcept = default;
 Router& Router::operator=(Router&&) noexcept = default;
 Router::~Router() = default;
 
+Routed Router::at_upstream(std::uint32_t index, Way way, std::string_view method,
+                           std::string_view path) const {
+  Routed routed = tables_->to_upstream(index, way);
+  tables_->choose_route(routed, method, path);
+  return routed;
+}
+
 const config::Config& Router::config() const noexcept {
   return *tables_->config;
 }

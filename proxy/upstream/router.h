@@ -69,6 +69,11 @@ class Router {
   // A target that must be joined is interned in `head.headers`.
   std::expected<Routed, Misroute> route(http::RequestHead& head);
 
+  // Another upstream, by its index, for a request that goes there instead: with the route that its
+  // own routes choose for `path`, below its base path. The target is the caller's to set.
+  [[nodiscard]] Routed at_upstream(std::uint32_t index, Way way, std::string_view method,
+                                   std::string_view path) const;
+
   [[nodiscard]] const config::Config& config() const noexcept;
 
  private:

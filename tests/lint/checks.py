@@ -119,7 +119,7 @@ def links():
                 yield f"{path}: {target} does not exist"
 
 
-PUSH = re.compile(r"push\(std::(?:move\((\w+)\)|make_unique<(\w+)>)")
+PUSH = re.compile(r"push\(std::(?:move\((?:\w+\.)?(\w+)\)|make_unique<(\w+)>)")
 
 
 def chain_page():

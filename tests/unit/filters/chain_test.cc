@@ -29,6 +29,8 @@ TEST(Chain, IsInTheOrderThatItsPageTells) {
   config::Upstream upstream;
   upstream.name = "api";
   upstream.policies.commit.keep_alive = 10s;
+  upstream.policies.fallback.emplace_back();
+  upstream.policies.hedge.emplace();
   upstream.endpoints.push_back(
       {.url = "http://127.0.0.1:1", .tls = false, .host = "127.0.0.1", .port = 1, .base_path = ""});
   const upstream::Cluster::Setup setup{loop, resolver, random, nullptr, nullptr, nullptr, {}};
@@ -36,7 +38,11 @@ TEST(Chain, IsInTheOrderThatItsPageTells) {
   Shared shared({.listener = {}}, {}, "/nowhere", "/tmp");
   ChainContext context{
       observe, shared, {shared.budgets, shared.cooldowns, random, observe.metrics}};
-  const Chain chain = ChainBuilder(context, loop.now()).route(upstream, nullptr, cluster);
+  const upstream::Router router(std::make_shared<const config::Config>());
+  const std::vector<std::vector<Chain>> chains;
+  const Switchboard switchboard(router, chains);
+  const Chain chain =
+      ChainBuilder(context, switchboard, loop.now()).route(upstream, nullptr, cluster);
   std::vector<std::string> names;
   for (const auto& filter : chain.filters()) names.emplace_back(filter->name());
   EXPECT_EQ(names, names_in_readme());

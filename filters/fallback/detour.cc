@@ -1,0 +1,124 @@
+#include "filters/fallback/detour.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "filters/fallback/json_edit.h"
+#include "filters/intake/request_facts.h"
+#include "filters/retry/safety.h"
+
+namespace outrigger::filters {
+namespace {
+
+using config::FallbackOn;
+
+// A refusal of the proxy's own, by its reason.
+std::optional<FallbackOn> trigger_of_refusal(std::string_view reason) noexcept {
+  if (reason == "circuit_open") return FallbackOn::kBreakerOpen;
+  if (reason == "quota_exhausted") return config::fallback_on(Verdict::kQuotaExhausted);
+  if (reason == "credentials_exhausted") return config::fallback_on(Verdict::kAuth);
+  if (reason == "invalid_response") return config::fallback_on(Verdict::kInvalidResponse);
+  for (const std::string_view limit : {"cooling_down", "rate_limited", "concurrency_limited"}) {
+    if (reason == limit) return FallbackOn::kLimited;
+  }
+  return std::nullopt;
+}
+
+// A segment of a path (RFC 3986 3.3): a colon may stand in it, and does in names of models.
+std::string as_segment(std::string_view text) {
+  constexpr std::string_view kPlain = "-._~:@!$&'()*+,;=";
+  std::string out;
+  for (const char c : text) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       kPlain.contains(c);
+    if (plain) {
+      out += c;
+    } else {
+      fmt::format_to(std::back_inserter(out), "%{:02X}", static_cast<unsigned char>(c));
+    }
+  }
+  return out;
+}
+
+std::string mapped_model(const config::Fallback& way, std::string_view model) {
+  const auto named = std::ranges::find(way.map_model, model, &config::TextPair::from);
+  if (named != way.map_model.end()) return named->to;
+  return way.model.empty() ? std::string(model) : way.model;
+}
+
+std::string replaced(std::string_view text, std::string_view part, std::string_view put) {
+  const auto at = static_cast<std::size_t>(part.data() - text.data());
+  return fmt::format("{}{}{}", text.substr(0, at), put, text.substr(at + part.size()));
+}
+
+std::string filled_in(std::string_view path, std::string_view model) {
+  constexpr std::string_view kMark = "{model}";
+  const std::size_t at = path.find(kMark);
+  if (at == std::string_view::npos) return std::string(path);
+  return replaced(path, path.substr(at, kMark.size()), as_segment(model));
+}
+
+}  // namespace
+
+std::optional<FallbackOn> trigger_of(const Exchange& exchange,
+                                     const Result<http::Response>& outcome, std::size_t first) {
+  if (exchange.scope->cancelled()) return std::nullopt;
+  if (!outcome) {
+    if (const auto refused = trigger_of_refusal(outcome.error().reason)) return refused;
+    if (outcome.error().origin == Origin::kClient) return std::nullopt;
+  }
+  if (exchange.attempts.size() <= first || !exchange.attempts.back().judged) return std::nullopt;
+  const Verdict verdict = exchange.attempts.back().verdict;
+  if (verdict == Verdict::kOk || verdict == Verdict::kCancelled) return std::nullopt;
+  return config::fallback_on(verdict);
+}
+
+bool may_send_after(std::span<const Attempt> attempts, config::Replay replay,
+                    Elsewhere where) noexcept {
+  const bool keyed = replay == config::Replay::kKeyed || replay == config::Replay::kVerify;
+  if (keyed && where == Elsewhere::kOtherUpstream) replay = config::Replay::kUnsent;
+  return std::ranges::all_of(attempts, [&](const Attempt& attempt) {
+    if (replay == config::Replay::kSafe) return true;
+    // Refused for what it is: nothing was done. A good answer that a later check refused was.
+    if (attempt.verdict != Verdict::kOk && is_final(attempt.verdict)) {
+      return replay != config::Replay::kNever;
+    }
+    return may_repeat(attempt.phase, replay, attempt.verdict) == Repeat::kYes;
+  });
+}
+
+Detour detour_of(const config::Fallback& way, std::string_view target, std::string_view model) {
+  Detour detour;
+  detour.model = mapped_model(way, model);
+  const std::string_view stood = model_of_target(target);
+  if (!way.path.empty()) {
+    const std::size_t query = target.find('?');
+    const bool own_query = way.path.contains('?') || query == std::string_view::npos;
+    detour.target = filled_in(way.path, detour.model);
+    if (!own_query) detour.target += target.substr(query);
+  } else if (!stood.empty() && !detour.model.empty()) {
+    detour.target = replaced(target, stood, as_segment(detour.model));
+  } else {
+    detour.target = target;
+  }
+  const bool in_target = !stood.empty() || way.path.contains("{model}");
+  detour.model_in_body = !in_target && detour.model != model;
+  return detour;
+}
+
+bool edits_body(const Detour& detour, const config::Fallback& way) noexcept {
+  return detour.model_in_body || !way.set.empty();
+}
+
+std::optional<std::string> edited_body(std::string_view body, const Detour& detour,
+                                       const config::Fallback& way) {
+  std::optional<std::string> edited = std::string(body);
+  if (detour.model_in_body) edited = json_set(*edited, "/model", json_quoted(detour.model));
+  for (const config::JsonValue& value : way.set) {
+    if (edited) edited = json_set(*edited, value.pointer, value.text);
+  }
+  return edited;
+}
+
+}  // namespace outrigger::filters

@@ -1,0 +1,25 @@
+// Changes single values of a JSON text and leaves every other byte as it is: numbers keep their
+// digits, members their order. Pure.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace outrigger::filters {
+
+// The text with `value`, which is JSON, at `pointer` (RFC 6901): in the place of what is there, or
+// as a new member of an object or, with the index "-", a new element of a list. Of members with the
+// same name the last is meant. Nothing when the text is malformed or the way to the value is not
+// there.
+[[nodiscard]] std::optional<std::string> json_set(std::string_view text, std::string_view pointer,
+                                                  std::string_view value);
+
+// The text of the value at `pointer`; nothing when there is none. A view into `text`.
+[[nodiscard]] std::optional<std::string_view> json_get(std::string_view text,
+                                                       std::string_view pointer);
+
+// A JSON string of the text, in its quotes; bytes that are no UTF-8 are replaced.
+[[nodiscard]] std::string json_quoted(std::string_view text);
+
+}  // namespace outrigger::filters
