@@ -101,10 +101,11 @@ constexpr std::array kGuardFields = {
 };
 constexpr std::array kGuardGroups = {Group{kGuardFields}};
 
-constexpr Block kQueue{"queue",
-                       "Requests that wait for a limit: shared out between callers in "
-                       "turn, and of each caller the one whose deadline is next.",
-                       kQueueGroups, default_of<LimitQueue>};
+constexpr Block kQueue{
+    "rate_limit.queue",
+    "Requests that wait for a limit, also `concurrency.queue`: shared out between callers in "
+    "turn, and of each caller the one whose deadline is next.",
+    kQueueGroups, default_of<LimitQueue>};
 constexpr Block kRate{"rate_limit",
                       "How many requests and tokens an upstream is sent in a time; `none` is no "
                       "limit.",

@@ -1,12 +1,14 @@
 #include "filters/fallback/detour.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "filters/fallback/json_edit.h"
 #include "filters/intake/request_facts.h"
 #include "filters/retry/safety.h"
+#include "proxy/base/redact.h"
 
 namespace outrigger::filters {
 namespace {
@@ -105,6 +107,20 @@ Detour detour_of(const config::Fallback& way, std::string_view target, std::stri
   const bool in_target = !stood.empty() || way.path.contains("{model}");
   detour.model_in_body = !in_target && detour.model != model;
   return detour;
+}
+
+std::string without_credentials(std::string_view target) {
+  const std::size_t mark = target.find('?');
+  std::string kept(target.substr(0, mark));
+  if (mark == std::string_view::npos) return kept;
+  char before = '?';
+  for (std::string_view rest = target.substr(mark + 1); !rest.empty();) {
+    const std::string_view part = rest.substr(0, rest.find('&'));
+    rest.remove_prefix(std::min(part.size() + 1, rest.size()));
+    if (is_secret_query_key(part.substr(0, part.find('=')))) continue;
+    kept.append(1, std::exchange(before, '&')).append(part);
+  }
+  return kept;
 }
 
 bool edits_body(const Detour& detour, const config::Fallback& way) noexcept {

@@ -41,6 +41,9 @@ struct Detour {
 [[nodiscard]] Detour detour_of(const config::Fallback& way, std::string_view target,
                                std::string_view model);
 
+// The target without what shows the client's credential to its own provider, as `key=` does.
+[[nodiscard]] std::string without_credentials(std::string_view target);
+
 // The body with the model and the values of the detour in it; nothing when it is no JSON object.
 [[nodiscard]] std::optional<std::string> edited_body(std::string_view body, const Detour& detour,
                                                      const config::Fallback& way);

@@ -9,6 +9,7 @@
 #include "filters/intake/replay_body.h"
 #include "filters/retry/give_up.h"
 #include "filters/retry/safety.h"
+#include "proxy/base/redact.h"
 
 namespace outrigger::filters {
 namespace {
@@ -24,11 +25,9 @@ bool fits(const config::Fallback& way, config::FallbackOn why) {
 
 // What a client shows to one provider is nothing for another.
 void remove_credentials(http::Headers& headers) {
-  for (const auto id :
-       {http::HeaderId::kAuthorization, http::HeaderId::kXApiKey, http::HeaderId::kApiKey,
-        http::HeaderId::kXGoogApiKey, http::HeaderId::kCookie}) {
-    headers.remove(id);
-  }
+  std::erase_if(headers.fields(), [](const http::Field& field) {
+    return field.id != http::HeaderId::kIdempotencyKey && is_secret_header(field.name);
+  });
 }
 
 // The same hosts: one more name for one provider.
@@ -81,7 +80,7 @@ SecondWays::~SecondWays() {
 
 const config::Fallback* SecondWays::next(const Result<http::Response>& outcome) {
   const auto why = trigger_of(exchange_, outcome, first_);
-  if (!why) return nullptr;
+  if (!why || exchange_.routed.way == upstream::Way::kTunnel) return nullptr;
   const std::size_t count = std::min<std::size_t>(policies_.fallback.size(), 64);
   for (std::size_t i = 0; i < count; ++i) {
     const config::Fallback& way = policies_.fallback[i];
@@ -165,12 +164,14 @@ void SecondWays::enter(const config::Fallback& way, std::uint32_t upstream, cons
   to.forward_host = from.forward_host;
   to.forward_port = from.forward_port;
   to.forward_tls = from.forward_tls;
-  to.target = head.headers.intern(to.upstream->endpoints.front().base_path, detour.target);
-  head.target = to.target;
+  std::string target = detour.target;
   if (to.upstream != from.upstream && !same_hosts(*to.upstream, *from.upstream)) {
     remove_credentials(head.headers);
+    target = without_credentials(target);
     exchange_.credential = 0;
   }
+  to.target = head.headers.intern(to.upstream->endpoints.front().base_path, target);
+  head.target = to.target;
   if (!detour.model.empty()) exchange_.model = head.headers.intern(detour.model);
   exchange_.routed = std::move(to);
   exchange_.avoid = 0;

@@ -20,9 +20,9 @@ Lane::Lane(Exchange& whole_exchange, const Slice& body, std::uint64_t avoid,
     : whole_(whole_exchange),
       scope_(*whole_exchange.scope),
       begun_(whole_exchange.loop.now()),
+      tell_(std::move(ended)),
       exchange_(whole_exchange.loop, request_of(whole_exchange, body), silent_,
                 whole_exchange.client, scope_),
-      tell_(std::move(ended)),
       group_(whole_exchange.loop) {
   exchange_.routed = whole_.routed;
   exchange_.request_bytes = whole_.request_bytes;

@@ -53,10 +53,10 @@ class Lane final : private AttemptObserver {
   Silent silent_;
   CancelScope scope_;
   TimePoint begun_;
-  Exchange exchange_;
   std::function<void()> tell_;
   std::optional<std::size_t> merged_at_;  // in the whole exchange's attempts
   bool ended_ = false;
+  Exchange exchange_;  // tells of its attempts when it goes
   std::optional<Result<http::Response>> outcome_;
   TaskGroup group_;  // last: what runs in it uses the rest
 };

@@ -50,6 +50,14 @@ Task<Status> AttemptRecorder::on_interim(http::ResponseHead head) {
   return exchange_.sink.interim(std::move(head), *exchange_.scope);
 }
 
+// A GET that does something has a replay class that says so.
+bool AttemptRecorder::may_repeat() const noexcept {
+  const config::Policies* policies = exchange_.routed.policies;
+  if (policies == nullptr || !policies->replay) return true;
+  return *policies->replay != config::Replay::kNever &&
+         *policies->replay != config::Replay::kUnsent;
+}
+
 void AttemptRecorder::on_failed(const Error& error) {
   enter(exchange_, AttemptStage::kAnswered);
   Attempt& attempt = exchange_.attempts.back();

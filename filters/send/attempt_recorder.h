@@ -21,6 +21,7 @@ class AttemptRecorder final : public upstream::AttemptListener {
   void on_sending() override;
   void on_request_sent() override;
   Task<Status> on_interim(http::ResponseHead head) override;
+  [[nodiscard]] bool may_repeat() const noexcept override;
   void on_failed(const Error& error) override;
   void on_response(const http::Response& response) override;
 

@@ -23,6 +23,9 @@ class AttemptListener : public RequestProgress {
   virtual void on_connection(bool reused) = 0;
   // The response head is there.
   virtual void on_response(const http::Response& response) = 0;
+  // Whether a request of a safe method that was lost with a pooled connection may go out once more,
+  // although it may have been executed.
+  [[nodiscard]] virtual bool may_repeat() const noexcept { return true; }
   // The attempt failed; another may follow with on_endpoint when nothing was accepted.
   virtual void on_failed(const Error& error) = 0;
 

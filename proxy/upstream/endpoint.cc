@@ -31,11 +31,14 @@ bool replayable(const http::Request& request) noexcept {
 }
 
 // The connection failed under the request before anything came back, and nothing was executed:
-// provably (P1), or because the method asks for nothing to be done (RFC 9110 9.2.2).
-bool stale(const Error& error, const http::Request& request) noexcept {
+// provably (P1), or because the method asks for nothing to be done (RFC 9110 9.2.2) and its route
+// does not say otherwise.
+bool stale(const Error& error, const http::Request& request,
+           const AttemptListener& listener) noexcept {
   if (error.code != Errc::kReset && error.code != Errc::kClosed) return false;
   const bool silent = error.reason == "connection_terminated";
-  return error.phase == Phase::kNothingAccepted || (silent && http::is_safe(request.head.method));
+  return error.phase == Phase::kNothingAccepted ||
+         (silent && http::is_safe(request.head.method) && listener.may_repeat());
 }
 
 }  // namespace
@@ -126,7 +129,9 @@ Task<Result<http::Response>> Endpoint::exchange(http::Request& request, CancelSc
                                  : H1Connection::exchange(H1Lease(*this, std::move(course.pooled)),
                                                           request, scope, listener);
     Result<http::Response> outcome = co_await std::move(call);
-    if (!outcome && !scope.cancelled() && try_again(course, outcome.error(), request)) continue;
+    if (!outcome && !scope.cancelled() && try_again(course, outcome.error(), request, listener)) {
+      continue;
+    };
     if (purpose == Purpose::kRequest) settle(outcome, listener);
     co_return outcome;
   }
@@ -164,8 +169,9 @@ Task<Status> Endpoint::find_connection(Course& course, CancelScope& scope,
 }
 
 // Whether the request goes out again, on another connection.
-bool Endpoint::try_again(Course& course, const Error& error, const http::Request& request) const {
-  if (!stale(error, request) || !replayable(request)) return false;
+bool Endpoint::try_again(Course& course, const Error& error, const http::Request& request,
+                         const AttemptListener& listener) const {
+  if (!stale(error, request, listener) || !replayable(request)) return false;
   course.in_line = true;
   if (error.reason == "stream_refused") {
     // More streams than the upstream takes were begun before it said so: the next try knows better.

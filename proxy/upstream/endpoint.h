@@ -73,7 +73,8 @@ class Endpoint final : private H1Owner, private Timer {
 
   bool pick_connection(Course& course);
   Task<Status> find_connection(Course& course, CancelScope& scope, AttemptListener& listener);
-  bool try_again(Course& course, const Error& error, const http::Request& request) const;
+  bool try_again(Course& course, const Error& error, const http::Request& request,
+                 const AttemptListener& listener) const;
   // Whether it takes further exchanges: what failed on it was one stream.
   [[nodiscard]] bool lives(const H2Connection* connection) const noexcept;
   void settle(const Result<http::Response>& outcome, AttemptListener& listener);

@@ -115,6 +115,24 @@ class ConnectH1 : public Scenario {};
 INSTANTIATE_TEST_SUITE_P(, ConnectH1, ::testing::Values(kAllProtocols[0], kAllProtocols[2]),
                          protocols_name);
 
+// A pooled connection that dies under a GET is replaced unseen, unless its route says that the
+// GET must not be repeated.
+TEST_P(ConnectH1, ALostPooledConnectionRepeatsNoGetThatMustNotBe) {
+  const auto twice_on_one_connection = [&](const std::string& target) {
+    upstream.expect("GET " + target + "/first").reply(200, "first");
+    upstream.expect("GET " + target + "/second").run(die);
+  };
+  twice_on_one_connection("/reads");
+  upstream.expect("GET /reads/second").reply(200, "again");
+  twice_on_one_connection("/acts");
+  serve("retry: none, routes: [{match: {path: /acts}, replay: never}]");
+  EXPECT_EQ(ask(get("/up/reads/first")).body, "first");
+  EXPECT_EQ(ask(get("/up/reads/second")).body, "again");
+  EXPECT_EQ(ask(get("/up/acts/first")).body, "first");
+  EXPECT_EQ(ask(get("/up/acts/second")).status, 502);
+  EXPECT_EQ(hits("/acts/second"), 1u);
+}
+
 TEST_P(ConnectH1, HalfAHeadIsALossLikeAnother) {
   upstream.expect("GET /p").reply_raw("HTTP/1.1 200 OK\r\nContent-Le").close();
   upstream.expect("GET /p").reply(200, "well");

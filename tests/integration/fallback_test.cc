@@ -105,10 +105,11 @@ TEST_P(Fallback, AnotherModelOfTheSameUpstreamKeepsTheClientsCredential) {
 }
 
 TEST_P(Fallback, AnotherUpstreamIsNotShownTheClientsCredentials) {
-  upstream.expect("GET /p").reply(503);
+  upstream.expect("GET /p?key=secret").reply(503);
   second.expect("GET /p").reply(200);
   serve_ways("[{upstream: second}]");
-  Request request = get("/up/p");
+  Request request = get("/up/p?key=secret");
+  request.headers.push_back({"idempotency-key", "kept"});
   request.headers.push_back({"authorization", "Bearer secret"});
   request.headers.push_back({"x-api-key", "secret"});
   request.headers.push_back({"cookie", "secret"});
@@ -119,6 +120,7 @@ TEST_P(Fallback, AnotherUpstreamIsNotShownTheClientsCredentials) {
   EXPECT_EQ(find(headers, "x-api-key"), nullptr);
   EXPECT_EQ(find(headers, "cookie"), nullptr);
   EXPECT_EQ(value_of(headers, "x-other"), "kept");
+  EXPECT_EQ(value_of(headers, "idempotency-key"), "kept");
 }
 
 TEST_P(Fallback, TheSecondUpstreamRetriesByItsOwnPolicy) {

@@ -39,7 +39,12 @@ Environment example_environment() {
     files[std::string("/etc/outrigger/tls/") + name] = kKey;
   }
   files["/etc/outrigger/store.key"] = "secret\n";
-  return environment({{"OUTRIGGER_STORE_KEY", "secret"}}, files);
+  Variables variables = {{"OUTRIGGER_STORE_KEY", "secret"}};
+  for (const char* name : {"API_KEY", "API_KEY_A", "API_KEY_B", "OPENAI_KEY_A", "OPENAI_KEY_B",
+                           "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}) {
+    variables[name] = "secret";
+  }
+  return environment(std::move(variables), files);
 }
 
 // A file in which `entry` stands in the block of that name.
@@ -53,9 +58,22 @@ std::string in_block(std::string_view name, const std::string& entry) {
   if (name == "server" || name == "store" || name == "defaults") {
     return "version: 1\n" + std::string(name) + ": {" + entry + "}\n";
   }
+  if (name == "server.overload.marks") return in_block("server.overload.memory", entry);
   if (name.starts_with("server.")) {
-    return "version: 1\nserver: {" + std::string(name.substr(7)) + ": {" + entry + "}}\n";
+    const std::string inner(name.substr(7));
+    const std::size_t dot = inner.find('.');
+    const std::string value =
+        dot == std::string::npos ? entry : inner.substr(dot + 1) + ": {" + entry + "}";
+    return "version: 1\nserver: {" + inner.substr(0, dot) + ": {" + value + "}}\n";
   }
+  if (name == "fallback[]") {
+    const bool differs =
+        entry.starts_with("model") || entry.starts_with("upstream") || entry.starts_with("answer");
+    return "version: 1\nupstreams: {u: {" + address + "fallback: [{" +
+           std::string(differs ? "" : "model: m, ") + entry +
+           "}]}, bedrock: {url: https://bedrock.example.com}}\n";
+  }
+  if (name == "fallback[].answer") return upstream_with("fallback: [{answer: {" + entry + "}}]");
   if (name == "profiles.<name>")
     return "version: 1\nprofiles: {p: {" + entry + "}}\nupstreams: {u: {use: openai}}\n";
   if (name == "upstreams.<name>") {
@@ -156,7 +174,8 @@ TEST_P(Example, ShownLoadsAgainToTheSameHash) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Example,
-                         testing::Values("minimal", "agents", "corporate", "resilience"),
+                         testing::Values("minimal", "agents", "corporate", "resilience",
+                                         "fallback"),
                          [](const auto& info) { return info.param; });
 
 TEST(Schema, RefusesWhatTheLoaderRefusesInShape) {

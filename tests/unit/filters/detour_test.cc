@@ -68,6 +68,14 @@ TEST(Detour, EditsTheBodyAndNothingElseOfIt) {
   EXPECT_EQ(edited_body("no JSON", detour, way), std::nullopt);
 }
 
+TEST(Detour, LeavesTheClientsCredentialBehind) {
+  EXPECT_EQ(without_credentials("/v1/x?key=secret&alt=sse"), "/v1/x?alt=sse");
+  EXPECT_EQ(without_credentials("/v1/x?alt=sse&api_key=secret&b"), "/v1/x?alt=sse&b");
+  EXPECT_EQ(without_credentials("/v1/x?access%5Ftoken=secret"), "/v1/x");
+  EXPECT_EQ(without_credentials("/v1/x"), "/v1/x");
+  EXPECT_EQ(without_credentials("/v1/x?"), "/v1/x");
+}
+
 Attempt attempt(Verdict verdict, Phase phase) {
   Attempt one;
   one.verdict = verdict;
