@@ -201,6 +201,7 @@ struct Server {
 struct Store {
   std::string path = "outrigger-data";
   Secret encryption_key;
+  Secret previous_encryption_key;
 };
 
 struct Config {

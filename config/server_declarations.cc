@@ -174,7 +174,11 @@ constexpr std::array kStoreFields = {
                         "/var/lib/outrigger"),
     field<&Store::encryption_key>(
         "encryption_key",
-        "Seals what is stored. Written as `${NAME}` or `file:/path`, never in the file.",
+        "Encrypts what is stored. Written as `${NAME}` or `file:/path`, never in the file.",
+        "\"${OUTRIGGER_STORE_KEY}\""),
+    field<&Store::previous_encryption_key>(
+        "previous_encryption_key",
+        "What `encryption_key` was before: needed for one start after it was changed.",
         "\"${OUTRIGGER_STORE_KEY}\""),
 };
 constexpr std::array kStoreGroups = {Group{kStoreFields}};

@@ -11,13 +11,13 @@
 #include <fmt/format.h>
 
 #include "config/loader.h"
-#include "filters/retry/cooldown_file.h"
 #include "proxy/admin/process_metrics.h"
 #include "proxy/base/random.h"
 #include "proxy/base/version.h"
 #include "proxy/base/wall_clock.h"
 #include "proxy/config_watch.h"
 #include "proxy/health_server.h"
+#include "proxy/keeper.h"
 #include "proxy/net/listener.h"
 #include "proxy/signals.h"
 #include "proxy/startup.h"
@@ -48,8 +48,8 @@ class Supervisor final : private Timer {
   std::optional<config::Snapshot> overridden(const config::Snapshot& loaded);
   Status open_logs();
   [[nodiscard]] LogStyle style_of(const LogSink& sink) const;
-  void make_process();
-  void share_among_filters();
+  Status make_process();
+  Status share_among_filters();
   void keep_cooldowns();
   void on_fire() override;
   Status bind();
@@ -86,15 +86,7 @@ class Supervisor final : private Timer {
   CancelScope scope_;
   TaskGroup tasks_{loop_};
   admin::Lifecycle lifecycle_ = admin::Lifecycle::kStarting;
-  [[nodiscard]] std::string cooldowns_path() const {
-    return config_->store.path + "/cooldowns.json";
-  }
-  [[nodiscard]] std::string credential_key_path() const {
-    return config_->store.path + "/credential.key";
-  }
-  filters::SipKey credential_key_{};
-  bool key_kept_ = false;                     // in its file
-  std::vector<filters::SavedCooldown> kept_;  // as their file has them
+  std::optional<Keeper> keeper_;
   unsigned serving_ = 0;
   unsigned drained_ = 0;
   int code_ = kExitFine;
@@ -168,48 +160,34 @@ Status Supervisor::open_logs() {
   return {};
 }
 
-void Supervisor::make_process() {
-  share_among_filters();
+Status Supervisor::make_process() {
+  if (Status shared = share_among_filters(); !shared) return shared;
   process_ = std::make_unique<ProcessState>(
       *logs_.logger, logs_.access.get(), logs_.access ? style_of(*logs_.access) : LogStyle::kJson,
       *metrics_, *filters_);
   process_->connections.set(config_->server.limits.connections,
                             config_->server.limits.connections_per_client);
+  return {};
 }
 
 // What filters keep over requests, some of it over restarts.
-void Supervisor::share_among_filters() {
-  const auto key = filters::load_credential_key(credential_key_path());
-  credential_key_ = key.value_or(filters::random_sip_key());
-  key_kept_ = key.has_value();
+Status Supervisor::share_among_filters() {
+  keeper_.emplace(config_->store, log());
+  if (Status opened = keeper_->open(); !opened) return opened;
   filters_ = std::make_unique<filters::Shared>(
       filters::SharedBreakers::Setup{
           .listener = [this](const filters::Transition& it) { filters::log_transition(log(), it); },
           .seed = secure_seed()},
-      credential_key_, config_->store.path, std::filesystem::temp_directory_path().string());
-  kept_ = filters::load_cooldowns(cooldowns_path(), log());
-  filters_->cooldowns.restore(kept_, loop_.fresh_now(), WallClock::system() / 1000);
+      keeper_->credential_key(), config_->store.path,
+      std::filesystem::temp_directory_path().string());
+  filters_->cooldowns.restore(keeper_->cooldowns(), loop_.fresh_now(), WallClock::system() / 1000);
   loop_.arm(*this, kKeepEvery);
+  return {};
 }
 
-// Cooldowns and exhausted quotas outlive the process. On the main thread, which serves no client;
-// the data folder is made when there is something to keep.
+// Cooldowns and exhausted quotas outlive the process.
 void Supervisor::keep_cooldowns() {
-  auto saved = filters_->cooldowns.snapshot(loop_.fresh_now(), WallClock::system() / 1000);
-  if (saved == kept_) return;
-  std::error_code error;
-  std::filesystem::create_directories(config_->store.path, error);
-  Status status;
-  if (!key_kept_) status = filters::save_credential_key(credential_key_path(), credential_key_);
-  if (status) {
-    key_kept_ = true;
-    status = filters::save_cooldowns(cooldowns_path(), saved);
-  }
-  if (!status) {
-    log().warn("retry", "cooldowns will not outlive a restart",
-               {{"why", status.error().detail.view()}});
-  }
-  kept_ = std::move(saved);
+  keeper_->keep(filters_->cooldowns.snapshot(loop_.fresh_now(), WallClock::system() / 1000));
 }
 
 void Supervisor::on_fire() {
@@ -238,7 +216,7 @@ Status Supervisor::bind() {
 
 Status Supervisor::start() {
   if (Status store = check_store(config_->store.path); !store) return store;
-  make_process();
+  if (Status made = make_process(); !made) return made;
   auto blueprint =
       draw_blueprint(config_, config_->server.workers, ticket_keys_, addresses_, nullptr);
   if (!blueprint) return std::unexpected(std::move(blueprint).error());

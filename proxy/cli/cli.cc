@@ -53,6 +53,7 @@ void declare(CLI::App& app, Action& chosen) {
   add_init(app, chosen);
   add_check(app, chosen);
   add_config(app, chosen);
+  add_store(app, chosen);
   add_mock(app, chosen);
   add_classify(app, chosen);
   add_explain(app, chosen);

@@ -20,6 +20,7 @@ void add_run(CLI::App& app, Action& chosen);
 void add_init(CLI::App& app, Action& chosen);
 void add_check(CLI::App& app, Action& chosen);
 void add_config(CLI::App& app, Action& chosen);
+void add_store(CLI::App& app, Action& chosen);
 void add_env(CLI::App& app, Action& chosen);
 void add_mock(CLI::App& app, Action& chosen);
 void add_classify(CLI::App& app, Action& chosen);

@@ -20,6 +20,7 @@ ALLOWED = {
         "proxy/net",
         "proxy/http",
         "proxy/upstream",
+        "proxy/store",
         "config",
     ),
 }

@@ -1,13 +1,12 @@
 #include "filters/retry/cooldowns.h"
 
 #include <filesystem>
-#include <fstream>
 #include <map>
-#include <sstream>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "filters/retry/cooldown_file.h"
+#include "filters/retry/cooldown_records.h"
 #include "proxy/base/random.h"
 
 namespace outrigger::filters {
@@ -144,112 +143,73 @@ TEST(Cooldowns, OutliveARestart) {
   EXPECT_EQ(left(after, "", TimePoint{5s}), SharedCooldowns::kLongest);
 }
 
-class CooldownFile : public testing::Test {
+class CooldownRecords : public testing::Test {
  protected:
-  CooldownFile() {
+  CooldownRecords() {
     std::string pattern = (std::filesystem::temp_directory_path() / "cooldown-XXXXXX").string();
     folder_ = mkdtemp(pattern.data());
-    sink_ = std::move(*LogSink::open((folder_ / "log").string()));
-    log_ = std::make_unique<Logger>(*sink_, LogLevel::kInfo, LogStyle::kJson);
+    reopen();
   }
-  ~CooldownFile() override {
-    log_.reset();
-    sink_.reset();
+  ~CooldownRecords() override {
+    store_.reset();
     std::filesystem::remove_all(folder_);
   }
-  [[nodiscard]] std::string path() const { return (folder_ / "cooldowns.json").string(); }
-  [[nodiscard]] std::string logged() const {
-    log_->flush();
-    std::stringstream text;
-    text << std::ifstream(folder_ / "log").rdbuf();
-    return text.str();
+  void reopen() {
+    store_.reset();
+    auto opened = store::Store::open(
+        {.folder = folder_, .encryption_key = {}, .previous_key = {}, .env = nullptr});
+    ASSERT_TRUE(opened);
+    store_ = std::move(*opened);
   }
-  void write(std::string_view text) const { std::ofstream(path()) << text; }
+  void keep(const std::vector<SavedCooldown>& before, const std::vector<SavedCooldown>& now) {
+    ASSERT_TRUE(store_->write(cooldown_changes(before, now)));
+  }
 
-  const std::vector<SavedCooldown> saved_{
-      {{"openai", "gpt-5 \"x\"", 0xfedcba9876543210}, Verdict::kThrottled, 1'769'903'999'000},
-      {{"erp", "", 1}, Verdict::kQuotaExhausted, 5}};
-  std::filesystem::path folder_;
-  std::unique_ptr<LogSink> sink_;
-  std::unique_ptr<Logger> log_;
+  const SavedCooldown model_{
+      {"openai", "gpt/5 \"x\"", 0xfedcba9876543210}, Verdict::kThrottled, 1'769'903'999'000};
+  const SavedCooldown whole_{{"erp", "", 1}, Verdict::kQuotaExhausted, 5};
+  std::string folder_;
+  std::unique_ptr<store::Store> store_;
 };
 
-TEST_F(CooldownFile, GivesBackWhatItWasGiven) {
-  ASSERT_TRUE(save_cooldowns(path(), {}));
-  ASSERT_TRUE(save_cooldowns(path(), saved_));
-  EXPECT_EQ(load_cooldowns(path(), *log_), saved_);
-  EXPECT_FALSE(std::filesystem::exists(path() + ".next"));
-  EXPECT_EQ(logged(), "");
+TEST_F(CooldownRecords, AreWhatWasKept) {
+  EXPECT_TRUE(load_cooldowns(*store_)->empty());
+  keep({}, {model_, whole_});
+  reopen();
+  EXPECT_THAT(*load_cooldowns(*store_), testing::UnorderedElementsAre(model_, whole_));
 }
 
-TEST_F(CooldownFile, NoneIsNoNews) {
-  EXPECT_TRUE(load_cooldowns(path(), *log_).empty());
-  EXPECT_EQ(logged(), "");
+TEST_F(CooldownRecords, ChangeWithTheCooldowns) {
+  keep({}, {model_, whole_});
+  SavedCooldown longer = model_;
+  longer.until_ms += 1000;
+  keep({model_, whole_}, {longer});
+  EXPECT_THAT(*load_cooldowns(*store_), testing::UnorderedElementsAre(longer));
+  EXPECT_TRUE(cooldown_changes({longer}, {longer}).empty());
 }
 
-TEST_F(CooldownFile, ABrokenOneIsMovedAsideAndSaidSo) {
-  write("{\"version\":1,");
-  EXPECT_TRUE(load_cooldowns(path(), *log_).empty());
-  EXPECT_TRUE(std::filesystem::exists(path() + ".broken"));
-  EXPECT_FALSE(std::filesystem::exists(path()));
-  EXPECT_NE(logged().find(".broken"), std::string::npos);
-  EXPECT_TRUE(save_cooldowns(path(), saved_));
-}
-
-TEST_F(CooldownFile, IsReadStrictly) {
-  const std::string one = print_cooldowns({saved_[1]});
-  ASSERT_TRUE(parse_cooldowns(one));
-  const auto with = [&](std::string_view from, std::string_view to) {
-    std::string text = one;
-    text.replace(text.find(from), from.size(), to);
-    return text;
-  };
-  const std::string broken[] = {
-      "",
-      "[]",
-      "null",
-      "{}",
-      one + "x",
-      one.substr(0, one.size() / 2),
-      with("\"version\":1", "\"version\":2"),
-      with("\"version\":1", "\"version\":1,\"more\":0"),
-      with("quota_exhausted", "ok"),
-      with("quota_exhausted", "nonsense"),
-      with("0000000000000001", "1"),
-      with("0000000000000001", "000000000000000g"),
-      with("\"until_ms\":5", "\"until_ms\":-5"),
-      with("\"until_ms\":5", "\"until_ms\":\"5\""),
-      with("\"until_ms\":5", "\"until_ms\":1e300"),
-      with("\"until_ms\":5", "\"until_ms\":18446744073709551615"),
-      with("\"model\":\"\"", "\"model\":null"),
-      with("\"model\":\"\",", ""),
-      with("\"model\"", "\"mode\""),
-  };
-  for (const std::string& text : broken) EXPECT_FALSE(parse_cooldowns(text)) << text;
-  EXPECT_TRUE(parse_cooldowns(print_cooldowns({})));
-}
-
-TEST_F(CooldownFile, CutAnywhereItIsBrokenNotMisread) {
-  const std::string text = print_cooldowns(saved_);
-  for (std::size_t size = 0; size + 2 < text.size(); ++size) {
-    EXPECT_FALSE(parse_cooldowns(text.substr(0, size))) << size;
+TEST_F(CooldownRecords, AreReadStrictly) {
+  const std::string key = cooldown_record_key(model_.key);
+  const std::string value = cooldown_record_value(model_);
+  EXPECT_EQ(parse_cooldown_record(key, value), model_);
+  for (const char* other : {"", "cooldown/", "cooldown/fedcba9876543210", "cooldown/x/erp/",
+                            "cooldown/fedcba987654321g/erp/", "cooldowns/fedcba9876543210/erp/"}) {
+    EXPECT_FALSE(parse_cooldown_record(other, value)) << other;
+  }
+  for (const char* other : {"", "throttled", "throttled ", "throttled x", "throttled -1", "ok 5",
+                            "nonsense 5", "throttled 5 ", "throttled 99999999999999999999"}) {
+    EXPECT_FALSE(parse_cooldown_record(key, other)) << other;
   }
 }
 
-TEST_F(CooldownFile, AFolderThatIsNotThereIsAnError) {
-  EXPECT_FALSE(save_cooldowns((folder_ / "no" / "where").string(), saved_));
-}
-
-TEST_F(CooldownFile, TheKeyOfCredentialsIsWhatWasKept) {
-  const std::string at = (folder_ / "credential.key").string();
-  EXPECT_FALSE(load_credential_key(at));
+TEST_F(CooldownRecords, TheKeyOfCredentialsIsKeptWithThem) {
+  EXPECT_EQ(*load_credential_key(*store_), std::nullopt);
   const SipKey key = random_sip_key();
-  ASSERT_TRUE(save_credential_key(at, key));
-  EXPECT_EQ(load_credential_key(at), key);
-  EXPECT_EQ(std::filesystem::status(at).permissions(), std::filesystem::perms(0600));
-  std::ofstream(at) << "broken";
-  EXPECT_FALSE(load_credential_key(at));
-  EXPECT_FALSE(save_credential_key((folder_ / "no" / "where").string(), key));
+  store::Batch batch;
+  put_credential_key(batch, key);
+  ASSERT_TRUE(store_->write(batch));
+  reopen();
+  EXPECT_EQ(*load_credential_key(*store_), key);
 }
 
 }  // namespace
