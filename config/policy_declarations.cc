@@ -4,6 +4,7 @@
 
 #include "config/blocks.h"
 #include "config/classify_codec.h"
+#include "config/shadowed.h"
 
 namespace outrigger::config {
 namespace {
@@ -18,8 +19,6 @@ constexpr std::array kUntils = {"none"sv, "next_day_utc"sv, "next_day_pacific"sv
                                 "next_month_utc"sv};
 constexpr std::array kReplays = {"safe"sv, "keyed"sv, "verify"sv, "unsent"sv, "never"sv};
 constexpr std::array kCommitUntils = {"first_event"sv, "on_complete"sv, "head"sv};
-constexpr std::array kShadoweds = {"retry"sv, "circuit_breaker"sv, "rate_limit"sv, "concurrency"sv,
-                                   "hedge"sv, "fallback"sv,        "validate"sv,   "loop_guard"sv};
 constexpr std::array kDialects = {"none"sv,    "auto"sv,   "openai"sv, "anthropic"sv, "gemini"sv,
                                   "bedrock"sv, "cohere"sv, "ndjson"sv, "sse"sv};
 
@@ -73,7 +72,7 @@ inline constexpr std::span<const std::string_view> kWordsOf<CommitUntil> = kComm
 template <>
 inline constexpr std::span<const std::string_view> kWordsOf<Dialect> = kDialects;
 template <>
-inline constexpr std::span<const std::string_view> kWordsOf<Shadowed> = kShadoweds;
+inline constexpr std::span<const std::string_view> kWordsOf<Shadowed> = kShadowedNames;
 
 namespace {
 

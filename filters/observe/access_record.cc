@@ -7,6 +7,7 @@
 #include <concepts>
 #include <cstring>
 
+#include "config/shadowed.h"
 #include "proxy/base/buffer.h"
 #include "proxy/base/json_writer.h"
 #include "proxy/base/redact.h"
@@ -96,13 +97,16 @@ class Line {
 constexpr std::size_t kFixedRoom = 2048;
 constexpr std::size_t kAttemptRoom = 512 + kLongestText * kMostEscaped * 3;
 
+constexpr std::size_t kWouldRoom = 128;  // two short words of ours
+
 std::size_t room_for(const AccessRecord& record, std::string_view target) noexcept {
   std::size_t texts = std::min(target.size(), kLongestPath);
   for (const std::string_view text : {record.upstream_request_id, record.method, record.host,
                                       record.upstream, record.route, record.user_agent}) {
     texts += std::min(text.size(), kLongestText);
   }
-  return kFixedRoom + texts * kMostEscaped + record.attempts.size() * kAttemptRoom;
+  return kFixedRoom + texts * kMostEscaped + record.attempts.size() * kAttemptRoom +
+         record.would_have.size() * kWouldRoom;
 }
 
 bool went_well(const Attempt& attempt) noexcept {
@@ -137,6 +141,19 @@ void write_attempts(Line& line, const AccessRecord& record) noexcept {
   line.literal("]");
 }
 
+void write_would_have(Line& line, std::span<const Would> would_have) noexcept {
+  if (would_have.empty()) return;
+  line.literal(",\"would_have\":[");
+  for (std::size_t i = 0; i < would_have.size(); ++i) {
+    if (said_before(would_have, i)) continue;
+    if (i > 0) line.literal(",");
+    line.plain("{\"policy\":", to_string(would_have[i].policy));
+    line.plain(",\"what\":", would_have[i].what);
+    line.literal("}");
+  }
+  line.literal("]");
+}
+
 void write_line(Line& line, const AccessRecord& record, std::string_view address,
                 std::string_view target) noexcept {
   line.plain("{\"ts\":", record.timestamp);
@@ -155,6 +172,7 @@ void write_line(Line& line, const AccessRecord& record, std::string_view address
   line.plain(",\"source\":", record.source);
   line.plain(",\"why\":", record.why);
   write_attempts(line, record);
+  write_would_have(line, record.would_have);
   line.plain(",\"replay_lost\":", record.replay_lost);
   line.time(",\"dur_ms\":", record.total);
   if (record.first_byte) line.time(",\"ttfb_ms\":", *record.first_byte);
@@ -210,10 +228,21 @@ void append_text(std::string& out, const AccessRecord& record) {
   out += record.source;
   if (!record.why.empty()) out.append(" why=").append(record.why);
   if (record.attempts.size() > 1) append_number(out.append(" attempts="), record.attempts.size());
+  for (std::size_t i = 0; i < record.would_have.size(); ++i) {
+    if (said_before(record.would_have, i)) continue;
+    const Would& would = record.would_have[i];
+    out.append(" would_have=").append(to_string(would.policy)).append(":").append(would.what);
+  }
   if (record.stream) append_number(out.append(" chunks="), record.chunks);
   if (record.client_aborted) out += " client_aborted";
   out.append(" id=").append(record.request_id);
   out += '\n';
+}
+
+bool said_before(std::span<const Would> would_have, std::size_t i) noexcept {
+  return std::ranges::any_of(would_have.first(i), [&](const Would& before) {
+    return before.policy == would_have[i].policy && before.what == would_have[i].what;
+  });
 }
 
 std::string_view trace_id_of(std::string_view traceparent) noexcept {

@@ -23,25 +23,38 @@ Duration between(Duration low, Duration high, Random& random) noexcept {
 
 }  // namespace
 
-Duration backoff_wait(const config::Backoff& policy, std::uint32_t retry, Duration previous,
-                      Random& random) noexcept {
+const config::Backoff& backoff_for(const config::Retry& policy, Verdict verdict) noexcept {
+  for (const config::VerdictBackoff& own : policy.backoff_for) {
+    if (own.verdict == verdict) return own.backoff;
+  }
+  return policy.backoff;
+}
+
+WaitRange backoff_range(const config::Backoff& policy, std::uint32_t retry,
+                        Duration previous) noexcept {
   const Duration most = std::clamp(policy.max, Duration{0}, kLongest);
   const Duration base = std::clamp(policy.base, Duration{0}, most);
   const double growth = std::pow(policy.factor, static_cast<double>(std::max(retry, 1u) - 1));
   const Duration ceiling = bounded(static_cast<double>(base.count()) * growth, most);
   switch (policy.jitter) {
     case config::Jitter::kFull:
-      return between(Duration{0}, ceiling, random);
+      return {Duration{0}, ceiling};
     case config::Jitter::kEqual:
-      return between(ceiling / 2, ceiling, random);
+      return {ceiling / 2, ceiling};
     case config::Jitter::kDecorrelated: {
       const double high = 3 * static_cast<double>(std::max(previous, base).count());
-      return between(base, bounded(high, most), random);
+      return {base, std::max(base, bounded(high, most))};
     }
     case config::Jitter::kNone:
       break;
   }
-  return ceiling;
+  return {ceiling, ceiling};
+}
+
+Duration backoff_wait(const config::Backoff& policy, std::uint32_t retry, Duration previous,
+                      Random& random) noexcept {
+  const WaitRange range = backoff_range(policy, retry, previous);
+  return between(range.low, range.high, random);
 }
 
 Duration spread_wait(Duration wait, double spread, Random& random) noexcept {

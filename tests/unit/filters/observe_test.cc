@@ -197,6 +197,20 @@ TEST(AccessRecord, WritesAReadableLineForATerminal) {
 }
 
 // W3C Trace Context 3.2.
+TEST(AccessRecord, TellsATerminalWhatPoliciesInShadowWouldHaveDone) {
+  const auto client = *SocketAddress::parse("10.1.2.3", 1);
+  AccessRecord record = example(client);
+  const std::array<Would, 3> would = {{{config::Shadowed::kHedge, "hedge"},
+                                       {config::Shadowed::kHedge, "hedge"},
+                                       {config::Shadowed::kLoopGuard, "refuse"}}};
+  record.would_have = would;
+  std::string line;
+  append_text(line, record);
+  EXPECT_NE(line.find(" would_have=hedge:hedge would_have=loop_guard:refuse id="),
+            std::string::npos)
+      << line;
+}
+
 TEST(AccessRecord, TakesTheTraceIdOnlyFromAValidTraceparent) {
   constexpr std::string_view kId = "4bf92f3577b34da6a3ce929d0e0e4736";
   EXPECT_EQ(trace_id_of("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"), kId);
@@ -452,6 +466,39 @@ TEST_F(ObserveTest, TellsTheSameWordsInItsHeaders) {
             "details=\"overloaded, not retried: max_attempts\"");
   EXPECT_EQ(header(*answer, "server-timing"),
             "outrigger;dur=0.000, attempt1;dur=40.000;desc=\"overloaded\", wait1;dur=500.000");
+}
+
+TEST_F(ObserveTest, TellsWhatPoliciesInShadowWouldHaveDone) {
+  policies_.headers = config::DecisionHeaders::kFull;
+  rest_->answer.head.headers.add("Outrigger-Would-Have", "retry; retry");  // not ours
+  using config::Shadowed;
+  for (const Would& would : std::initializer_list<Would>{{Shadowed::kCircuitBreaker, "refuse"},
+                                                         {Shadowed::kRetry, "wait"},
+                                                         {Shadowed::kCircuitBreaker, "refuse"},
+                                                         {Shadowed::kRetry, "retry"}}) {
+    exchange_->would_have.push_back(would);
+  }
+  const auto answer = run();
+  EXPECT_EQ(header(*answer, "outrigger-would-have"),
+            "circuit_breaker; refuse, retry; wait, retry; retry");
+  EXPECT_EQ(answer->head.headers.find("x-should-retry"), nullptr);
+  EXPECT_EQ(registry_.total(Metric::kWouldHave, {"openai", "retry"}), 0u) << "not yet delivered";
+  deliver(delivered(200));
+  EXPECT_NE(log().find(R"("would_have":[{"policy":"circuit_breaker","what":"refuse"},)"
+                       R"({"policy":"retry","what":"wait"},{"policy":"retry","what":"retry"}])"),
+            std::string::npos)
+      << log();
+  EXPECT_EQ(registry_.total(Metric::kWouldHave, {"openai", "circuit_breaker"}), 1u);
+  EXPECT_EQ(registry_.total(Metric::kWouldHave, {"openai", "retry"}), 1u);
+}
+
+TEST_F(ObserveTest, SaysNothingOfShadowsThatAgreeWithWhatHappened) {
+  policies_.headers = config::DecisionHeaders::kFull;
+  rest_->answer.head.headers.add("Outrigger-Would-Have", "retry; retry");
+  const auto answer = run();
+  EXPECT_EQ(answer->head.headers.find("outrigger-would-have"), nullptr);
+  deliver(delivered(200));
+  EXPECT_EQ(log().find("would_have"), std::string::npos) << log();
 }
 
 TEST_F(ObserveTest, AStatusThatTookThePlaceOfTheUpstreamsIsTold) {

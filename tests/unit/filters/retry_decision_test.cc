@@ -103,6 +103,16 @@ TEST(RetryDecision, AsksFirstWhereAnOutcomeIsUnknown) {
   EXPECT_FALSE(decide(facts, {}).probe_first);
 }
 
+TEST(RetryDecision, RepeatsNothingInTheDarkWhereItCannotAsk) {
+  AttemptFacts facts = failure();
+  facts.replay = Replay::kVerify;
+  facts.can_probe = false;
+  facts.phase = Phase::kFullyWritten;
+  EXPECT_EQ(decide(facts, {}).stop, Stop::kUnsafe);
+  facts.phase = Phase::kNothingAccepted;
+  EXPECT_TRUE(decide(facts, {}).again);
+}
+
 TEST(RetryDecision, LeavesHintsAloneWhereTheyAreNotHonoured) {
   config::Retry policy;
   policy.hints.honour = false;
@@ -129,6 +139,7 @@ TEST(RetryDecision, KeepsItsInvariants) {
     facts.cancelled = random.below(8) == 0;
     facts.circuit_open = random.below(8) == 0;
     facts.body_replayable = flip();
+    facts.can_probe = flip();
     facts.budget_left = flip();
     if (random.below(3) == 0) facts.upstream_word = flip();
     if (flip()) facts.hint = time();
