@@ -7,7 +7,7 @@
 #include <concepts>
 #include <cstring>
 
-#include "config/shadowed.h"
+#include "config/words.h"
 #include "proxy/base/buffer.h"
 #include "proxy/base/json_writer.h"
 #include "proxy/base/redact.h"

@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "config/shadowed.h"
+#include "config/words.h"
 #include "filters/gateway/gateway.h"
 #include "filters/observe/access_record.h"
 #include "filters/observe/answer.h"

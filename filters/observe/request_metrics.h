@@ -8,7 +8,7 @@
 #include <string>
 #include <unordered_map>
 
-#include "config/shadowed.h"
+#include "config/words.h"
 #include "filters/exchange.h"
 #include "proxy/base/metrics.h"
 #include "proxy/http/problem.h"

@@ -4,32 +4,14 @@
 
 #include <cstdint>
 
-#include "config/policies.h"
+#include "config/backoff_range.h"
 #include "proxy/base/duration.h"
 #include "proxy/base/random.h"
-#include "proxy/base/verdict.h"
 
 namespace outrigger::filters {
 
-// The policy for a failure of that kind.
-[[nodiscard]] const config::Backoff& backoff_for(const config::Retry& policy,
-                                                 Verdict verdict) noexcept;
-
-// Within which a wait is chosen, both included.
-struct WaitRange {
-  Duration low{0};
-  Duration high{0};
-  bool operator==(const WaitRange&) const = default;
-};
-
-// The wait before the `retry`-th repetition (1 is the first). With c = min(max, base *
-// factor^(retry-1)): full jitter is uniform in [0, c], equal in [c/2, c], none is c; decorrelated
-// is uniform in [base, 3 * previous], at most max, where `previous` is the last wait that this
-// function gave for the exchange, 0 before the first. Never below 0 nor above max, whatever the
-// numbers.
-[[nodiscard]] WaitRange backoff_range(const config::Backoff& policy, std::uint32_t retry,
-                                      Duration previous) noexcept;
-// One of these waits at random.
+// A wait before the `retry`-th repetition, at random within config::backoff_range(); `previous` is
+// the last one that this function gave for the exchange, 0 before the first.
 [[nodiscard]] Duration backoff_wait(const config::Backoff& policy, std::uint32_t retry,
                                     Duration previous, Random& random) noexcept;
 

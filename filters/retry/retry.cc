@@ -6,7 +6,6 @@
 #include "filters/retry/verifier.h"
 
 namespace outrigger::filters {
-
 namespace {
 
 // Retries that are only thought of are paid for from an account of their own, so that those of

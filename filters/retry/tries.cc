@@ -147,8 +147,8 @@ AttemptFacts Tries::facts_of(const Result<http::Response>& outcome) {
   if (facts.hint) {
     facts.extra = spread_wait(*facts.hint, route_.retry.hints.spread, route_.random) - *facts.hint;
   }
-  facts.backoff =
-      backoff_wait(backoff_for(route_.retry, last.verdict), tries_, last_backoff_, route_.random);
+  facts.backoff = backoff_wait(config::backoff_for(route_.retry, last.verdict), tries_,
+                               last_backoff_, route_.random);
   facts.budget_left =
       route_.budget == nullptr ||
       route_.budget->can_spend(*route_.retry.budget, last.verdict, exchange_.loop.now());

@@ -155,6 +155,7 @@ TEST(RetryDecision, KeepsItsInvariants) {
     if (!decision.again) continue;
     EXPECT_FALSE(facts.cancelled || facts.circuit_open || !facts.body_replayable);
     EXPECT_TRUE(facts.budget_left);
+    EXPECT_TRUE(facts.can_probe || !decision.probe_first);
     EXPECT_LT(facts.tries, policy.max_attempts);
     EXPECT_NE(may_repeat(facts.phase, facts.replay, facts.verdict), Repeat::kNo);
     EXPECT_GE(decision.wait, facts.backoff);

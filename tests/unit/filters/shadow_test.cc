@@ -1,5 +1,5 @@
 // Policies in shadow decide as usual, say so in the exchange and change nothing.
-#include "config/shadowed.h"
+#include "config/words.h"
 #include "tests/unit/filters/circuit_breaker_fixture.h"
 #include "tests/unit/filters/retry_fixture.h"
 
