@@ -39,7 +39,12 @@ Environment example_environment() {
     files[std::string("/etc/outrigger/tls/") + name] = kKey;
   }
   files["/etc/outrigger/store.key"] = "secret\n";
-  return environment({{"OUTRIGGER_STORE_KEY", "secret"}}, files);
+  Variables variables;
+  for (const char* name : {"OUTRIGGER_STORE_KEY", "API_KEY", "API_KEY_A", "API_KEY_B",
+                           "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}) {
+    variables[name] = "secret";
+  }
+  return environment(variables, files);
 }
 
 // A file in which `entry` stands in the block of that name.
@@ -52,6 +57,11 @@ std::string in_block(std::string_view name, const std::string& entry) {
     return entry.starts_with("version") ? entry + "\n" : "version: 1\n" + entry + "\n";
   if (name == "server" || name == "store" || name == "defaults") {
     return "version: 1\n" + std::string(name) + ": {" + entry + "}\n";
+  }
+  if (name.starts_with("server.overload.")) {
+    const std::string_view below = name.substr(std::string_view("server.overload.").size());
+    return "version: 1\nserver: {overload: {" + std::string(below == "marks" ? "memory" : below) +
+           ": {" + entry + "}}}\n";
   }
   if (name.starts_with("server.")) {
     return "version: 1\nserver: {" + std::string(name.substr(7)) + ": {" + entry + "}}\n";
@@ -79,6 +89,14 @@ std::string in_block(std::string_view name, const std::string& entry) {
     const std::string get = entry.starts_with("get") ? "" : "get: \"/x?id={idempotency-key}\", ";
     const std::string inner = name == "verify.found" ? "found: {" + entry + "}" : entry;
     return upstream_with("replay: verify, verify: {" + get + inner + "}");
+  }
+  if (name == "queue") return upstream_with("rate_limit: {queue: {" + entry + "}}");
+  if (name == "fallback[].answer") return upstream_with("fallback: [{answer: {" + entry + "}}]");
+  if (name == "fallback[]") {
+    const bool chooses = entry.starts_with("answer") || entry.starts_with("m");
+    return "version: 1\nupstreams: {u: {" + address + "fallback: [{" +
+           std::string(chooses ? "" : "model: m, ") + entry +
+           "}]}, bedrock: {url: https://y.example.com}}\n";
   }
   if (const std::size_t dot = name.find('.'); dot != std::string_view::npos) {
     return upstream_with(std::string(name.substr(0, dot)) + ": {" +
