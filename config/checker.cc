@@ -25,6 +25,15 @@ bool Checker::wrote(const std::string& path) const {
   return source != nullptr && !source->name().starts_with("<profile ");
 }
 
+bool Checker::wrote_below(const std::string& path) const {
+  for (auto it = places_.lower_bound(path); it != places_.end() && it->first.starts_with(path);
+       ++it) {
+    const char next = it->first.size() == path.size() ? '.' : it->first[path.size()];
+    if ((next == '.' || next == '[') && wrote(it->first)) return true;
+  }
+  return false;
+}
+
 Written Checker::written(std::string path) const {
   while (true) {
     const auto found = places_.find(path);

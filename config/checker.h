@@ -21,6 +21,7 @@ class Checker {
   [[nodiscard]] bool has_below(const std::string& path) const;
   // The same, and it was not a built-in profile.
   [[nodiscard]] bool wrote(const std::string& path) const;
+  [[nodiscard]] bool wrote_below(const std::string& path) const;
   [[nodiscard]] std::uint32_t line(const std::string& path) const {
     return written(path).place.line;
   }

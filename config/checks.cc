@@ -7,6 +7,7 @@
 
 #include "config/address.h"
 #include "config/checker.h"
+#include "config/units.h"
 
 namespace outrigger::config {
 namespace {
@@ -67,6 +68,17 @@ void check_forward(const Server& server, Checker& checker) {
                     "an open forward proxy: every client that reaches the port may use it",
                     "name the hosts in allow_hosts, or listen on 127.0.0.1");
   }
+}
+
+void check_watermarks(const std::optional<Watermarks>& marks, std::string_view name,
+                      Checker& checker) {
+  if (!marks || marks->soft <= marks->hard) return;
+  const std::string path = fmt::format("server.overload.{}", name);
+  const bool at_soft = checker.has(path + ".soft");
+  checker.error(Code::kInconsistent, path + (at_soft ? ".soft" : ".hard"),
+                fmt::format("soft ({}) is above hard ({})", print_percent(marks->soft),
+                            print_percent(marks->hard)),
+                "make soft at most hard");
 }
 
 void check_pair(Checker& checker, const std::string& path, const std::string& certificate,
@@ -207,6 +219,8 @@ void check_server(const Config& config, Decoded decoded, const Places& places, R
     checker.error(Code::kMissingKey, "server.listen", "server.listen is empty", "name an address");
   check_listeners(server, checker);
   check_forward(server, checker);
+  check_watermarks(server.overload.memory, "memory", checker);
+  check_watermarks(server.overload.descriptors, "descriptors", checker);
   if (server.tls) {
     check_pair(checker, "server.tls", server.tls->certificate_file, server.tls->key_file);
     if (server.tls->certificate_file.empty() && server.tls->key_file.empty() && whole) {
@@ -234,7 +248,7 @@ void check_upstreams(const Config& config, Decoded decoded, const Places& places
     check_tls(upstream, checker);
     check_health(upstream, checker);
     check_routes(upstream, decoded, checker);
-    check_policies(upstream, path_of(upstream), decoded, checker);
+    check_policies(upstream, config, decoded, checker);
   }
 }
 

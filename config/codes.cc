@@ -160,6 +160,9 @@ constexpr std::array kCodes = {
     CodeInfo{Code::kProfileCycle, "profiles use each other in a circle",
              "A profile that uses itself, directly or through others, has no end.",
              "Remove one `use`."},
+    CodeInfo{Code::kUnknownUpstream, "no such upstream",
+             "A fallback names an upstream that is not in `upstreams`.",
+             "Correct the name, or add the upstream; a model of the same upstream is `model`."},
     CodeInfo{Code::kSameMatch, "two upstreams claim the same requests",
              "Only one of two upstreams with the same path prefix or host could ever be chosen.",
              "Give each its own `match`, or make one a route or an endpoint of the other."},
@@ -193,6 +196,10 @@ constexpr std::array kCodes = {
              "`ok` is no failure, and for a cancelled attempt nobody waits any more: neither can "
              "be retried or speak against an upstream.",
              "Remove the verdict from the list."},
+    CodeInfo{Code::kUnreachableFallback, "a fallback that is never taken",
+             "Fallbacks are tried in order, and an earlier one with a fixed `answer` is taken "
+             "whenever this one would be; it cannot fail.",
+             "Move the entry up, or name fewer cases in the `if` of the fixed answer."},
     CodeInfo{Code::kPlainText, "credentials would travel unprotected",
              "The upstream is reached over http:// at a host that is not local or private: keys in "
              "requests "

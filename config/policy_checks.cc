@@ -4,24 +4,13 @@
 
 #include <fmt/format.h>
 
+#include "config/fallback_checks.h"
+#include "config/lints.h"
+#include "config/policy_level.h"
 #include "config/units.h"
 
 namespace outrigger::config {
 namespace {
-
-// The policies of one level. A route inherits most of them: what it does not write itself was
-// checked with its upstream.
-struct Level {
-  const Policies& policies;
-  std::string path;
-  bool inherits;
-  bool routes_verify;  // a route of this upstream uses its `verify`
-  bool whole;          // nothing is missing because it was wrong
-};
-
-bool said(const Level& level, std::string_view key, const Checker& checker) {
-  return !level.inherits || checker.has_below(fmt::format("{}.{}", level.path, key));
-}
 
 void refuse_verdicts(VerdictSet verdicts, const std::string& path, Checker& checker) {
   if (verdicts.contains(Verdict::kOk)) {
@@ -227,20 +216,44 @@ void check_level(const Level& level, Checker& checker) {
   if (says({"circuit_breaker"})) check_breaker(level, checker);
   if (says({"circuit_breaker", "timeouts"})) check_breaker_timers(level, checker);
   if (says({"commit"})) check_commit(level, checker);
+  if (says({"retry", "deadline", "replay"})) lint_retry(level, checker);
+  if (says({"timeouts", "deadline"})) lint_timers(level, checker);
+  if (says({"hedge", "timeouts", "deadline", "replay"})) lint_hedge(level, checker);
+  if (says({"classify", "circuit_breaker", "concurrency", "fallback"})) {
+    lint_verdicts(level, checker);
+  }
+  if (says({"validate"})) lint_validate(level, checker);
+  if (says({"shadow"})) lint_shadow(level, checker);
+}
+
+// What needs more than the level itself.
+void check_beside(const Level& level, const Config& config, Checker& checker) {
+  if (said(level, "fallback", checker)) check_fallbacks(level, config.upstreams, checker);
+  if (said(level, "retry", checker)) {
+    lint_replay_buffers(level, config.server.overload.replay_buffers, checker);
+  }
 }
 
 }  // namespace
 
-void check_policies(const Upstream& upstream, const std::string& path, Decoded decoded,
+bool said(const Level& level, std::string_view policy, const Checker& checker) {
+  return !level.inherits() || checker.has_below(fmt::format("{}.{}", level.path, policy));
+}
+
+void check_policies(const Upstream& upstream, const Config& config, Decoded decoded,
                     Checker& checker) {
+  const std::string path = "upstreams." + upstream.name;
   const bool whole = decoded == Decoded::kWhole;
   const bool routes_verify = std::ranges::any_of(
       upstream.routes, [](const Route& route) { return route.policies.replay == Replay::kVerify; });
-  check_level({upstream.policies, path, false, routes_verify, whole}, checker);
+  const auto check = [&](const Level& level) {
+    check_level(level, checker);
+    check_beside(level, config, checker);
+  };
+  check({upstream.policies, path, upstream, nullptr, routes_verify, whole});
   for (std::size_t i = 0; i < upstream.routes.size(); ++i) {
-    check_level(
-        {upstream.routes[i].policies, fmt::format("{}.routes[{}]", path, i), true, false, whole},
-        checker);
+    const Route& route = upstream.routes[i];
+    check({route.policies, fmt::format("{}.routes[{}]", path, i), upstream, &route, false, whole});
   }
 }
 

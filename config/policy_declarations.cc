@@ -4,6 +4,7 @@
 
 #include "config/blocks.h"
 #include "config/classify_codec.h"
+#include "config/words.h"
 
 namespace outrigger::config {
 namespace {
@@ -16,12 +17,7 @@ constexpr std::array kDecisionHeaders = {"standard"sv, "full"sv};
 constexpr std::array kScopes = {"default"sv, "model"sv, "credential"sv, "endpoint"sv};
 constexpr std::array kUntils = {"none"sv, "next_day_utc"sv, "next_day_pacific"sv,
                                 "next_month_utc"sv};
-constexpr std::array kReplays = {"safe"sv, "keyed"sv, "verify"sv, "unsent"sv, "never"sv};
 constexpr std::array kCommitUntils = {"first_event"sv, "on_complete"sv, "head"sv};
-constexpr std::array kShadoweds = {"retry"sv, "circuit_breaker"sv, "rate_limit"sv, "concurrency"sv,
-                                   "hedge"sv, "fallback"sv,        "validate"sv,   "loop_guard"sv};
-constexpr std::array kDialects = {"none"sv,    "auto"sv,   "openai"sv, "anthropic"sv, "gemini"sv,
-                                  "bedrock"sv, "cohere"sv, "ndjson"sv, "sse"sv};
 
 // RFC 9209 2.3, those that an attempt can end with.
 constexpr std::array kFailures = {"dns_timeout"sv,
@@ -67,13 +63,13 @@ inline constexpr std::span<const std::string_view> kWordsOf<Scope> = kScopes;
 template <>
 inline constexpr std::span<const std::string_view> kWordsOf<Until> = kUntils;
 template <>
-inline constexpr std::span<const std::string_view> kWordsOf<Replay> = kReplays;
+inline constexpr std::span<const std::string_view> kWordsOf<Replay> = kReplayNames;
 template <>
 inline constexpr std::span<const std::string_view> kWordsOf<CommitUntil> = kCommitUntils;
 template <>
-inline constexpr std::span<const std::string_view> kWordsOf<Dialect> = kDialects;
+inline constexpr std::span<const std::string_view> kWordsOf<Dialect> = kDialectNames;
 template <>
-inline constexpr std::span<const std::string_view> kWordsOf<Shadowed> = kShadoweds;
+inline constexpr std::span<const std::string_view> kWordsOf<Shadowed> = kShadowedNames;
 
 namespace {
 

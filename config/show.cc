@@ -1,59 +1,30 @@
 #include "config/show.h"
 
+#include <algorithm>
 #include <array>
 
 #include <fmt/format.h>
 
 #include "config/codecs.h"
 #include "config/declaration.h"
-#include "config/expand.h"
+#include "config/flow_text.h"
 
 namespace outrigger::config {
 namespace {
-
-std::string in_quotes(std::string_view text) {
-  std::string result = "\"";
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') result += '\\';
-    if (byte < 0x20 || byte == 0x7f) {
-      result += fmt::format("\\x{:02x}", byte);
-    } else {
-      result += c;
-    }
-  }
-  return result + "\"";
-}
-
-// A secret's reference is written as it was; in all other texts `${` means itself.
-std::string print_scalar(const Node& node, std::string_view reference) {
-  if (!reference.empty()) return in_quotes(reference);
-  const std::string text = escape_variables(node.text);
-  return node.quoted ? in_quotes(text) : text;
-}
-
-std::string print_key(std::string_view key) {
-  const bool plain = is_safe_plain(key) && key.find(':') == std::string_view::npos;
-  return plain ? std::string(key) : in_quotes(key);
-}
-
-// On one line.
-std::string print_flow(const Node& node) {
-  if (node.is_scalar()) return print_scalar(node, {});
-  std::string text;
-  for (const Member& member : node.members) {
-    if (!text.empty()) text += ", ";
-    if (node.is_map()) text += print_key(member.key) + ": ";
-    text += print_flow(member.value);
-  }
-  return node.is_map() ? "{" + text + "}" : "[" + text + "]";
-}
 
 bool all_scalars(const Node& list) {
   for (const Member& item : list.members) {
     if (!item.value.is_scalar()) return false;
   }
   return true;
+}
+
+// Whether the `shadow` beside a policy names it.
+bool in_shadow(const Node& policies, std::string_view policy) {
+  const Member* shadow = policies.find("shadow");
+  return shadow != nullptr && std::ranges::any_of(shadow->value.members, [&](const Member& one) {
+           return one.value.text == policy;
+         });
 }
 
 // Writes a dumped tree as block-style YAML, leaving out what the options hide.
@@ -67,8 +38,12 @@ class Writer {
   void map(const Node& map, const std::string& path, int depth, ShowDefaults defaults) {
     for (const Member& member : map.members) {
       const std::string below = path.empty() ? member.key : path + "." + member.key;
+      const std::size_t before = text_.size();
       entry(std::string(static_cast<std::size_t>(depth) * 2, ' ') + key(member.key), member.value,
             below, depth, defaults);
+      if (text_.size() > before && in_shadow(map, member.key)) {
+        text_.insert(text_.find('\n', before), "  # in shadow");
+      }
     }
   }
 

@@ -46,9 +46,6 @@ Generation::Generation(const Worker& worker, std::shared_ptr<const Blueprint> bl
   }
   forward_ = std::make_unique<upstream::ForwardProxy>(worker.loop, worker.resolver, worker.random,
                                                       blueprint_->destinations, tls_.forward);
-  // A host that no upstream names has no policies: what it is sent passes as it is.
-  forward_policies_.retry.reset();
-  forward_policies_.circuit_breaker.reset();
   build_chains(worker);
   if (worker.index == 0) start_probers(worker);
 }

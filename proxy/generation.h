@@ -61,7 +61,7 @@ class Generation {
   http::ServerSettings server_;
   upstream::Router router_;
   std::vector<std::shared_ptr<upstream::Cluster>> clusters_;  // one an upstream
-  config::Policies forward_policies_;                         // of hosts that no upstream names
+  const config::Policies forward_policies_ = upstream::passthrough_policies();
   std::unique_ptr<upstream::ForwardProxy> forward_;
   std::vector<std::vector<filters::Chain>> chains_;  // [upstream][route], the default first
   filters::Switchboard switchboard_;

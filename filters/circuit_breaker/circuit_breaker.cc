@@ -84,6 +84,8 @@ CircuitBreaker::CircuitBreaker(SharedBreakers& breakers, const config::Upstream&
       by_model_(keyed_by(policy_of(upstream, route), config::BreakerKey::kModel)),
       by_credential_(keyed_by(policy_of(upstream, route), config::BreakerKey::kCredential)),
       by_endpoint_(keyed_by(policy_of(upstream, route), config::BreakerKey::kEndpoint)),
+      shadow_((route == nullptr ? upstream.policies : route->policies)
+                  .shadowed(config::Shadowed::kCircuitBreaker)),
       keys_(breakers.of(upstream.name, owner_of(upstream, route), policy_of(upstream, route), now)),
       host_(host_breakers(breakers, upstream, keys_, now)),
       rejected_(metrics.counter(Metric::kCircuitRejected, {upstream.name})) {
@@ -96,7 +98,9 @@ Task<Result<http::Response>> CircuitBreaker::handle(Exchange& exchange, Next nex
   const Avoidance avoidance(exchange);
   Passage passage(exchange);
   if (const std::optional<Refused> refused = ask(exchange, passage)) {
-    co_return refuse(exchange, *refused);
+    if (!shadow_) co_return refuse(exchange, *refused);
+    exchange.circuit = to_string(refused->state);
+    exchange.would_have.push_back({config::Shadowed::kCircuitBreaker, "refuse"});
   }
   listen(exchange, *this);
   exchange.retry_after.reset();  // of a refusal before
@@ -160,6 +164,7 @@ std::optional<Refused> CircuitBreaker::ask_endpoints(Exchange& exchange, Passage
   }
   if (shut == 0) return std::nullopt;
   if (static_cast<std::size_t>(std::popcount(shut)) == count) return soonest;
+  if (shadow_) return std::nullopt;
   const std::uint64_t all = count == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << count) - 1;
   // An endpoint that failed before is better than one that is known to be sick.
   const std::uint64_t both = exchange.avoid | shut;

@@ -30,7 +30,7 @@ class CircuitBreaker final : public Filter, public AttemptObserver {
 
   [[nodiscard]] std::string_view name() const noexcept override { return "circuit_breaker"; }
   // Refuses with Errc::kOverload, Origin::kProxy, "circuit_open" and a retry_after; then no attempt
-  // was made.
+  // was made. In shadow it only notes that in exchange.would_have.
   Task<Result<http::Response>> handle(Exchange& exchange, Next next) override;
   void on_concluded(Exchange& exchange, Attempt& attempt) override;
 
@@ -47,6 +47,7 @@ class CircuitBreaker final : public Filter, public AttemptObserver {
   const bool by_model_;
   const bool by_credential_;
   const bool by_endpoint_;
+  const bool shadow_;  // asks and counts as usual, refuses nobody and avoids no endpoint
   const std::shared_ptr<UpstreamBreakers> keys_;
   const std::shared_ptr<UpstreamBreakers> host_;  // the upstream's where it has a policy
   std::vector<std::string> endpoints_;            // by index: "host:port"

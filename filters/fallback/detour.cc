@@ -43,12 +43,6 @@ std::string as_segment(std::string_view text) {
   return out;
 }
 
-std::string mapped_model(const config::Fallback& way, std::string_view model) {
-  const auto named = std::ranges::find(way.map_model, model, &config::TextPair::from);
-  if (named != way.map_model.end()) return named->to;
-  return way.model.empty() ? std::string(model) : way.model;
-}
-
 std::string replaced(std::string_view text, std::string_view part, std::string_view put) {
   const auto at = static_cast<std::size_t>(part.data() - text.data());
   return fmt::format("{}{}{}", text.substr(0, at), put, text.substr(at + part.size()));
@@ -62,6 +56,16 @@ std::string filled_in(std::string_view path, std::string_view model) {
 }
 
 }  // namespace
+
+bool takes(const config::Fallback& way, FallbackOn why) noexcept {
+  return std::ranges::find(way.on, why) != way.on.end();
+}
+
+std::string_view model_for(const config::Fallback& way, std::string_view model) noexcept {
+  const auto named = std::ranges::find(way.map_model, model, &config::TextPair::from);
+  if (named != way.map_model.end()) return named->to;
+  return way.model.empty() ? model : std::string_view(way.model);
+}
 
 std::optional<FallbackOn> trigger_of(const Exchange& exchange,
                                      const Result<http::Response>& outcome, std::size_t first) {
@@ -92,7 +96,7 @@ bool may_send_after(std::span<const Attempt> attempts, config::Replay replay,
 
 Detour detour_of(const config::Fallback& way, std::string_view target, std::string_view model) {
   Detour detour;
-  detour.model = mapped_model(way, model);
+  detour.model = model_for(way, model);
   const std::string_view stood = model_of_target(target);
   if (!way.path.empty()) {
     const std::size_t query = target.find('?');

@@ -14,6 +14,12 @@
 
 namespace outrigger::filters {
 
+// Whether the way is one for this.
+[[nodiscard]] bool takes(const config::Fallback& way, config::FallbackOn why) noexcept;
+// The model that it asks for instead of `model`.
+[[nodiscard]] std::string_view model_for(const config::Fallback& way,
+                                         std::string_view model) noexcept;
+
 // Why an outcome is not what was asked for: what `if` of a fallback is compared with. Nothing for a
 // good answer, one that nobody waits for, and one whose time is over. `first`: the attempts from
 // there on are those of the outcome.

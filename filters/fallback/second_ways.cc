@@ -19,10 +19,6 @@ config::Replay replay_of(const config::Policies& policies, const http::RequestHe
   return replay_class(policies, head.method, keyed ? KeySent::kYes : KeySent::kNo);
 }
 
-bool fits(const config::Fallback& way, config::FallbackOn why) {
-  return std::ranges::find(way.on, why) != way.on.end();
-}
-
 // What a client shows to one provider is nothing for another.
 void remove_credentials(http::Headers& headers) {
   std::erase_if(headers.fields(), [](const http::Field& field) {
@@ -85,7 +81,7 @@ const config::Fallback* SecondWays::next(const Result<http::Response>& outcome) 
   for (std::size_t i = 0; i < count; ++i) {
     const config::Fallback& way = policies_.fallback[i];
     const std::uint64_t bit = std::uint64_t{1} << i;
-    if ((tried_ & bit) != 0 || !fits(way, *why)) continue;
+    if ((tried_ & bit) != 0 || !takes(way, *why)) continue;
     tried_ |= bit;
     if (way.answer) return &way;
     const Elsewhere where = leaves(way) ? Elsewhere::kOtherUpstream : Elsewhere::kSameUpstream;

@@ -169,19 +169,25 @@ bool is_json(const http::Headers& headers) noexcept {
   return kind.contains("json") && headers.find(http::HeaderId::kContentEncoding) == nullptr;
 }
 
-std::uint64_t credential_of(const http::RequestHead& head, const SipKey& key) noexcept {
-  const auto hashed = [&](std::string_view text) {
-    return std::max<std::uint64_t>(siphash(key, text), 1);
-  };
+Credential find_credential(const http::RequestHead& head) noexcept {
   const http::Headers& headers = head.headers;
-  for (const auto id : {http::HeaderId::kAuthorization, http::HeaderId::kXApiKey}) {
-    if (const http::Field* field = headers.find(id)) return hashed(field->value);
+  if (const http::Field* field = headers.find(http::HeaderId::kAuthorization)) {
+    return {"authorization", field->value};
+  }
+  if (const http::Field* field = headers.find(http::HeaderId::kXApiKey)) {
+    return {"x-api-key", field->value};
   }
   for (const std::string_view name : {"api-key", "x-goog-api-key"}) {
-    if (const http::Field* field = headers.find(name)) return hashed(field->value);
+    if (const http::Field* field = headers.find(name)) return {name, field->value};
   }
   const std::string_view asked = query_key(head.target);
-  return asked.empty() ? 0 : hashed(asked);
+  return asked.empty() ? Credential{} : Credential{"?key", asked};
+}
+
+std::uint64_t credential_of(const http::RequestHead& head, const SipKey& key) noexcept {
+  const Credential found = find_credential(head);
+  if (found.carrier.empty()) return 0;
+  return std::max<std::uint64_t>(siphash(key, found.text), 1);
 }
 
 }  // namespace outrigger::filters

@@ -43,8 +43,15 @@ struct ModelSearch {
 // Whether the body is worth looking into.
 [[nodiscard]] bool is_json(const http::Headers& headers) noexcept;
 
-// A keyed hash of the first credential among Authorization, x-api-key, api-key, x-goog-api-key and
-// the query's `key`; 0 without one.
+// The first credential among Authorization, x-api-key, api-key, x-goog-api-key and the query's
+// `key`. Borrows from the head.
+struct Credential {
+  std::string_view carrier;  // the header's name, a literal; `?key`; empty: there is none
+  std::string_view text;
+};
+[[nodiscard]] Credential find_credential(const http::RequestHead& head) noexcept;
+
+// A keyed hash of it; 0 without one.
 [[nodiscard]] std::uint64_t credential_of(const http::RequestHead& head,
                                           const SipKey& key) noexcept;
 

@@ -7,6 +7,7 @@
 #include <concepts>
 #include <cstring>
 
+#include "config/words.h"
 #include "proxy/base/buffer.h"
 #include "proxy/base/json_writer.h"
 #include "proxy/base/redact.h"
@@ -96,6 +97,8 @@ class Line {
 constexpr std::size_t kFixedRoom = 2048;
 constexpr std::size_t kAttemptRoom = 512 + kLongestText * kMostEscaped * 3;
 
+constexpr std::size_t kWouldRoom = 128;  // two short words of ours
+
 std::size_t room_for(const AccessRecord& record, std::string_view target) noexcept {
   std::size_t texts = std::min(target.size(), kLongestPath);
   for (const std::string_view text :
@@ -103,7 +106,8 @@ std::size_t room_for(const AccessRecord& record, std::string_view target) noexce
         record.user_agent, record.fallback}) {
     texts += std::min(text.size(), kLongestText);
   }
-  return kFixedRoom + texts * kMostEscaped + record.attempts.size() * kAttemptRoom;
+  return kFixedRoom + texts * kMostEscaped + record.attempts.size() * kAttemptRoom +
+         record.would_have.size() * kWouldRoom;
 }
 
 bool went_well(const Attempt& attempt) noexcept {
@@ -138,6 +142,19 @@ void write_attempts(Line& line, const AccessRecord& record) noexcept {
   line.literal("]");
 }
 
+void write_would_have(Line& line, std::span<const Would> would_have) noexcept {
+  if (would_have.empty()) return;
+  line.literal(",\"would_have\":[");
+  for (std::size_t i = 0; i < would_have.size(); ++i) {
+    if (said_before(would_have, i)) continue;
+    if (i > 0) line.literal(",");
+    line.plain("{\"policy\":", to_string(would_have[i].policy));
+    line.plain(",\"what\":", would_have[i].what);
+    line.literal("}");
+  }
+  line.literal("]");
+}
+
 void write_line(Line& line, const AccessRecord& record, std::string_view address,
                 std::string_view target) noexcept {
   line.plain("{\"ts\":", record.timestamp);
@@ -158,6 +175,7 @@ void write_line(Line& line, const AccessRecord& record, std::string_view address
   line.plain(",\"fallback\":", record.fallback);
   if (record.degraded) line.literal(",\"degraded\":true");
   write_attempts(line, record);
+  write_would_have(line, record.would_have);
   line.plain(",\"replay_lost\":", record.replay_lost);
   line.time(",\"dur_ms\":", record.total);
   if (record.first_byte) line.time(",\"ttfb_ms\":", *record.first_byte);
@@ -214,10 +232,21 @@ void append_text(std::string& out, const AccessRecord& record) {
   if (!record.why.empty()) out.append(" why=").append(record.why);
   if (!record.fallback.empty()) out.append(" fallback=").append(record.fallback);
   if (record.attempts.size() > 1) append_number(out.append(" attempts="), record.attempts.size());
+  for (std::size_t i = 0; i < record.would_have.size(); ++i) {
+    if (said_before(record.would_have, i)) continue;
+    const Would& would = record.would_have[i];
+    out.append(" would_have=").append(to_string(would.policy)).append(":").append(would.what);
+  }
   if (record.stream) append_number(out.append(" chunks="), record.chunks);
   if (record.client_aborted) out += " client_aborted";
   out.append(" id=").append(record.request_id);
   out += '\n';
+}
+
+bool said_before(std::span<const Would> would_have, std::size_t i) noexcept {
+  return std::ranges::any_of(would_have.first(i), [&](const Would& before) {
+    return before.policy == would_have[i].policy && before.what == would_have[i].what;
+  });
 }
 
 std::string_view trace_id_of(std::string_view traceparent) noexcept {

@@ -34,7 +34,8 @@ struct AccessRecord {
   std::string_view fallback;  // the second way that gave the answer: an upstream, or `answer`
   bool degraded = false;      // the answer is second best
   std::span<const Attempt> attempts;
-  std::string_view replay_lost;  // why the request's body could not be sent again
+  std::span<const Would> would_have;  // of policies in shadow
+  std::string_view replay_lost;       // why the request's body could not be sent again
   TimePoint started;
   Duration total{0};
   std::optional<Duration> first_byte;
@@ -54,6 +55,9 @@ struct AccessRecord {
 void append_json(std::string& out, const AccessRecord& record);
 // Appends one line for a person at a terminal and '\n'.
 void append_text(std::string& out, const AccessRecord& record);
+
+// Whether `would_have[i]` says the same as one before it: each attempt asks a policy again.
+[[nodiscard]] bool said_before(std::span<const Would> would_have, std::size_t i) noexcept;
 
 // The trace id of a traceparent field (W3C Trace Context 3.2), or empty when it is not valid.
 std::string_view trace_id_of(std::string_view traceparent) noexcept;

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "config/words.h"
 #include "filters/gateway/gateway.h"
 #include "filters/observe/access_record.h"
 #include "filters/observe/answer.h"
@@ -45,7 +46,7 @@ void remove_stamps(http::Headers& headers) {
   if (!any) return;
   for (const std::string_view name :
        {"outrigger-request-id", "outrigger-source", "outrigger-attempts", "outrigger-upstream",
-        "outrigger-circuit", "outrigger-degraded"}) {
+        "outrigger-circuit", "outrigger-degraded", "outrigger-would-have"}) {
     headers.remove(name);
   }
 }
@@ -81,11 +82,26 @@ std::string why_no_other(const Attempt& last) {
   return fmt::format("{}, not retried: {}", word_of(last), last.stop);
 }
 
+// `circuit_breaker; refuse, retry; retry`: a list of tokens (RFC 8941 3.1), in the order of what
+// was decided.
+std::string would_have_text(std::span<const Would> would_have) {
+  std::string out;
+  for (std::size_t i = 0; i < would_have.size(); ++i) {
+    if (said_before(would_have, i)) continue;
+    if (!out.empty()) out += ", ";
+    out.append(to_string(would_have[i].policy)).append("; ").append(would_have[i].what);
+  }
+  return out;
+}
+
 void stamp_in_full(const Exchange& exchange, http::Headers& headers, std::string_view upstream) {
   const bool elsewhere = !exchange.fallback.empty() && exchange.fallback != "answer";
   headers.add("Outrigger-Upstream", elsewhere ? exchange.fallback : upstream);
   if (!exchange.circuit.empty()) {
     headers.add_view(HeaderId::kOther, "Outrigger-Circuit", exchange.circuit);
+  }
+  if (!exchange.would_have.empty()) {
+    headers.add("Outrigger-Would-Have", would_have_text(exchange.would_have));
   }
   const Duration so_far = exchange.loop.fresh_now() - exchange.started;
   headers.add("Server-Timing", server_timing(exchange, *overhead(exchange, so_far)));
@@ -211,6 +227,7 @@ void Observe::write_line(const Exchange& exchange, const http::Delivery& deliver
   record.fallback = exchange.fallback;
   record.degraded = exchange.degraded;
   record.attempts = exchange.attempts;
+  record.would_have = exchange.would_have;
   record.replay_lost = exchange.replay_lost;
   record.started = exchange.started;
   record.total = times.total;

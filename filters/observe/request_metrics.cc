@@ -1,5 +1,7 @@
 #include "filters/observe/request_metrics.h"
 
+#include <bitset>
+
 #include <fmt/format.h>
 
 #include "filters/observe/access_record.h"
@@ -70,6 +72,7 @@ void RequestMetrics::finish(const Exchange& exchange, const http::Delivery& deli
   const int status = bounded(delivery.http_status);
   count_request(exchange, status);
   for (const Attempt& attempt : exchange.attempts) count_attempt(attempt);
+  if (!exchange.would_have.empty()) count_would_have(exchange);
   count_abort(exchange, delivery);
   duration_[class_index(status)].observe(times.total);
   if (times.first_byte) first_byte_.observe(*times.first_byte);
@@ -105,6 +108,21 @@ void RequestMetrics::count_attempt(const Attempt& attempt) {
   Counter& errors = errors_[error];
   if (!errors) errors = shard_.counter(Metric::kUpstreamErrors, {upstream_, error});
   errors.add();
+}
+
+// Each policy once, however often it was asked.
+void RequestMetrics::count_would_have(const Exchange& exchange) {
+  std::bitset<config::kShadowedNames.size()> counted;
+  for (const Would& would : exchange.would_have) {
+    const auto policy = static_cast<std::size_t>(would.policy);
+    if (counted[policy]) continue;
+    counted.set(policy);
+    Counter& counter = would_have_[policy];
+    if (!counter) {
+      counter = shard_.counter(Metric::kWouldHave, {upstream_, config::to_string(would.policy)});
+    }
+    counter.add();
+  }
 }
 
 void RequestMetrics::count_abort(const Exchange& exchange,

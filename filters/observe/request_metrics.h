@@ -8,6 +8,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "config/words.h"
 #include "filters/exchange.h"
 #include "proxy/base/metrics.h"
 #include "proxy/http/problem.h"
@@ -37,6 +38,7 @@ class RequestMetrics {
  private:
   void count_request(const Exchange& exchange, int status);
   void count_attempt(const Attempt& attempt);
+  void count_would_have(const Exchange& exchange);
   void count_abort(const Exchange& exchange, const http::Delivery& delivery) const noexcept;
 
   MetricShard& shard_;
@@ -48,6 +50,7 @@ class RequestMetrics {
   std::array<Histogram, 6> duration_;          // by class of status, "0" first
   std::array<Counter, 3> aborts_;              // queue, headers, stream
   std::array<Histogram, 4> attempt_duration_;  // by Outcome
+  std::array<Counter, config::kShadowedNames.size()> would_have_;
   // Counters by a packed key; the last one used is nearly always the next, too.
   class Counters {
    public:

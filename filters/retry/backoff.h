@@ -4,17 +4,14 @@
 
 #include <cstdint>
 
-#include "config/policies.h"
+#include "config/backoff_range.h"
 #include "proxy/base/duration.h"
 #include "proxy/base/random.h"
 
 namespace outrigger::filters {
 
-// The wait before the `retry`-th repetition (1 is the first). With c = min(max, base *
-// factor^(retry-1)): full jitter is uniform in [0, c], equal in [c/2, c], none is c; decorrelated
-// is uniform in [base, 3 * previous], at most max, where `previous` is the last wait that this
-// function gave for the exchange, 0 before the first. Never below 0 nor above max, whatever the
-// numbers.
+// A wait before the `retry`-th repetition, at random within config::backoff_range(); `previous` is
+// the last one that this function gave for the exchange, 0 before the first.
 [[nodiscard]] Duration backoff_wait(const config::Backoff& policy, std::uint32_t retry,
                                     Duration previous, Random& random) noexcept;
 

@@ -9,6 +9,11 @@ bool begins_cooldown(Verdict verdict) noexcept {
          verdict == Verdict::kQuotaExhausted;
 }
 
+std::optional<Duration> unhinted_pause(Verdict verdict) noexcept {
+  if (verdict == Verdict::kQuotaExhausted) return 1min;
+  return std::nullopt;
+}
+
 std::optional<CooldownKey> cooldown_key(std::string_view upstream, std::string_view model,
                                         std::uint64_t credential, config::Scope scope,
                                         Verdict verdict) {

@@ -32,6 +32,10 @@ struct CooldownKey {
 // The verdicts that begin a cooldown when they come with a time.
 [[nodiscard]] bool begins_cooldown(Verdict verdict) noexcept;
 
+// How long it is without one: nobody says when money comes back, so until then one call in a minute
+// finds out (llm 2.4, MONEY). Nothing for the others: without a time they begin none.
+[[nodiscard]] std::optional<Duration> unhinted_pause(Verdict verdict) noexcept;
+
 // What a verdict says something of: the credential for a quota and where the classifier says so,
 // else the model where it is known. Nothing for an endpoint: avoiding that one is enough.
 [[nodiscard]] std::optional<CooldownKey> cooldown_key(std::string_view upstream,

@@ -24,7 +24,9 @@ Stop standing_reason(const AttemptFacts& facts, const config::Retry& policy) noe
   if (facts.upstream_word == false) return Stop::kUpstreamSaidNo;
   if (facts.tries >= policy.max_attempts) return Stop::kMaxAttempts;
   if (!facts.body_replayable) return Stop::kNotReplayable;
-  if (may_repeat(facts.phase, facts.replay, facts.verdict) == Repeat::kNo) return Stop::kUnsafe;
+  const Repeat repeat = may_repeat(facts.phase, facts.replay, facts.verdict);
+  const bool in_the_dark = repeat == Repeat::kAfterProbe && !facts.can_probe;
+  if (repeat == Repeat::kNo || in_the_dark) return Stop::kUnsafe;
   return Stop::kNone;
 }
 
@@ -62,6 +64,10 @@ Decision decide(const AttemptFacts& facts, const config::Retry& policy) noexcept
   decision.probe_first =
       may_repeat(facts.phase, facts.replay, facts.verdict) == Repeat::kAfterProbe;
   return decision;
+}
+
+bool is_exhausted(Stop stop) noexcept {
+  return stop > Stop::kVerdict && stop != Stop::kCancelled;
 }
 
 // 408, 409, 429 and 5xx are what the SDKs repeat (llm 2.1).

@@ -42,6 +42,7 @@ struct AttemptFacts {
   bool cancelled = false;     // the exchange is
   bool circuit_open = false;  // a breaker refused; nothing was sent
   bool body_replayable = true;
+  bool can_probe = true;                   // class `verify` knows how to ask
   bool budget_left = true;                 // for a retry after this verdict
   std::optional<bool> upstream_word = {};  // x-should-retry, stripe-should-retry
   std::optional<Duration> hint = {};       // the server's, or of a cooldown that runs: unclamped
@@ -65,6 +66,10 @@ struct Decision {
 // to those of the policy, where safety allows it. Never says `again` when the wait does not end
 // before the deadline.
 [[nodiscard]] Decision decide(const AttemptFacts& facts, const config::Retry& policy) noexcept;
+
+// The retries were not enough, or were not to be: the answer is the upstream's last word, and its
+// status is replaced by `give_up_status`. False where there was nothing to repeat or nobody waits.
+[[nodiscard]] bool is_exhausted(Stop stop) noexcept;
 
 // Whether an answer with such an end makes a client's SDK repeat the request in vain, so that it
 // must be told not to (llm 2.2).

@@ -6,17 +6,46 @@
 #include "filters/retry/verifier.h"
 
 namespace outrigger::filters {
+namespace {
+
+// Retries that are only thought of are paid for from an account of their own, so that those of
+// other routes are not fewer. No upstream's name has a slash in it.
+SharedBudget* account_of(SharedBudgets& budgets, std::string_view upstream,
+                         const config::Retry& retry, bool shadow) {
+  if (!retry.budget) return nullptr;
+  if (!shadow) return &budgets.of(upstream, *retry.budget);
+  return &budgets.of(std::string(upstream) + "/shadow", *retry.budget);
+}
+
+}  // namespace
 
 RetryRoute::RetryRoute(const RetryContext& context, const config::Policies& of,
                        const config::Retry& retries, std::string_view upstream)
     : policies(of),
       retry(retries),
-      budget(retries.budget ? &context.budgets.of(upstream, *retries.budget) : nullptr),
+      shadow(of.shadowed(config::Shadowed::kRetry)),
+      budget(account_of(context.budgets, upstream, retries, shadow)),
       cooldowns(context.cooldowns),
       random(context.random),
       metrics(context.metrics, upstream) {}
 
 Task<Result<http::Response>> Retry::handle(Exchange& exchange, Next next) {
+  return route_.shadow ? watch(exchange, next) : repeat(exchange, next);
+}
+
+Task<Result<http::Response>> Retry::watch(Exchange& exchange, Next next) {
+  constexpr config::Shadowed kMe = config::Shadowed::kRetry;
+  Tries tries(route_, exchange);
+  if (const std::optional<Pause> pause = tries.pause()) {
+    exchange.would_have.push_back({kMe, pause->refused() ? "refuse" : "wait"});
+  }
+  tries.begin();
+  Result<http::Response> outcome = co_await next(exchange);
+  if (tries.would_repeat(outcome)) exchange.would_have.push_back({kMe, "retry"});
+  co_return outcome;
+}
+
+Task<Result<http::Response>> Retry::repeat(Exchange& exchange, Next next) {
   Tries tries(route_, exchange);
   for (;;) {
     while (const std::optional<Pause> pause = tries.pause()) {

@@ -31,6 +31,7 @@ struct RetryRoute {
 
   const config::Policies& policies;
   const config::Retry& retry;
+  const bool shadow;     // only says what it would have done
   SharedBudget* budget;  // nullptr without a budget
   SharedCooldowns& cooldowns;
   Random& random;
@@ -48,6 +49,10 @@ class Retry final : public Filter {
   Task<Result<http::Response>> handle(Exchange& exchange, Next next) override;
 
  private:
+  // In shadow: decides as usual, notes it in exchange.would_have and changes nothing.
+  Task<Result<http::Response>> watch(Exchange& exchange, Next next);
+  Task<Result<http::Response>> repeat(Exchange& exchange, Next next);
+
   RetryRoute route_;
 };
 

@@ -72,6 +72,11 @@ Repeat may_repeat(Phase phase, Replay replay, Verdict verdict) noexcept {
                [static_cast<std::size_t>(column_of(phase, verdict))];
 }
 
+bool adds_key(const config::Policies& policies, http::Method method) noexcept {
+  return policies.replay == Replay::kKeyed &&
+         (method == http::Method::kPost || method == http::Method::kPatch);
+}
+
 Replay replay_class(const config::Policies& policies, http::Method method, KeySent key) noexcept {
   const Replay usual = http::is_idempotent(method) ? Replay::kSafe : Replay::kUnsent;
   const Replay replay = policies.replay.value_or(usual);

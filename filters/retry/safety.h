@@ -28,6 +28,10 @@ enum class Repeat : std::uint8_t {
 // Whether an attempt that ended in `phase` with `verdict` may be followed by the same request.
 [[nodiscard]] Repeat may_repeat(Phase phase, config::Replay replay, Verdict verdict) noexcept;
 
+// Whether a request without an idempotency key is given one of ours: where the route is `keyed`,
+// for methods that need one.
+[[nodiscard]] bool adds_key(const config::Policies& policies, http::Method method) noexcept;
+
 enum class KeySent : std::uint8_t { kNo, kYes };
 
 // The replay class in force: without one in the configuration, `safe` for idempotent methods

@@ -15,35 +15,17 @@ KeySent key_sent(const http::Headers& headers) noexcept {
   return headers.get(http::HeaderId::kIdempotencyKey).empty() ? KeySent::kNo : KeySent::kYes;
 }
 
-const config::Backoff& backoff_for(const config::Retry& policy, Verdict verdict) noexcept {
-  for (const config::VerdictBackoff& own : policy.backoff_for) {
-    if (own.verdict == verdict) return own.backoff;
-  }
-  return policy.backoff;
-}
-
-// Nobody says when money comes back: until then one call in a minute finds out (llm 2.4, MONEY).
-std::optional<Duration> unhinted_pause(Verdict verdict) noexcept {
-  if (verdict == Verdict::kQuotaExhausted) return 1min;
-  return std::nullopt;
-}
-
-// The upstream is not what stopped it, or there is nothing to be repeated.
-bool is_exhausted(Stop stop) noexcept {
-  return stop > Stop::kVerdict && stop != Stop::kCancelled;
-}
-
 }  // namespace
 
 Tries::Tries(RetryRoute& route, Exchange& exchange)
     : route_(route), exchange_(exchange), body_(exchange), begun_(exchange.attempts.size()) {
   http::RequestHead& head = exchange.request.head;
-  const bool writes = head.method == http::Method::kPost || head.method == http::Method::kPatch;
-  if (route.policies.replay == config::Replay::kKeyed && writes &&
-      key_sent(head.headers) == KeySent::kNo) {
-    head.headers.set("Idempotency-Key", exchange.id());
+  KeySent key = key_sent(head.headers);
+  if (key == KeySent::kNo && adds_key(route.policies, head.method)) {
+    if (!route.shadow) head.headers.set("Idempotency-Key", exchange.id());
+    key = KeySent::kYes;
   }
-  replay_ = replay_class(route.policies, head.method, key_sent(head.headers));
+  replay_ = replay_class(route.policies, head.method, key);
   if (route.budget == nullptr) return;
   // Within a client's own loop this request is itself a retry (llm 2.2).
   if (client_retries(head.headers) > 0) {
@@ -65,8 +47,10 @@ std::optional<Duration> Tries::time_left() const noexcept {
 
 std::optional<Pause> Tries::pause() {
   if (!route_.retry.hints.honour) return std::nullopt;
-  const auto met =
-      route_.cooldowns.meet(host(), exchange_.model, exchange_.credential, exchange_.loop.now());
+  const TimePoint now = exchange_.loop.now();
+  const auto met = route_.shadow
+                       ? route_.cooldowns.peek(host(), exchange_.model, exchange_.credential, now)
+                       : route_.cooldowns.meet(host(), exchange_.model, exchange_.credential, now);
   passing_ = met && met->passes;
   if (!met || passing_) return std::nullopt;
   Pause pause;
@@ -94,11 +78,7 @@ void Tries::begin() {
 Decision Tries::decide(const Result<http::Response>& outcome) {
   learn();
   const AttemptFacts facts = facts_of(outcome);
-  Decision decision = filters::decide(facts, route_.retry);
-  if (decision.probe_first && !route_.policies.verify) {
-    decision = {.again = false, .probe_first = false, .wait = {}, .stop = Stop::kUnsafe};
-  }
-  pay(decision, facts);
+  const Decision decision = decide_and_pay(facts);
   record(decision.stop);
   if (decision.stop == Stop::kNotReplayable) exchange_.replay_lost = body_.why_not();
   if (decision.again) {
@@ -110,6 +90,10 @@ Decision Tries::decide(const Result<http::Response>& outcome) {
     route_.metrics.count_exhausted(decision.stop);
   }
   return decision;
+}
+
+bool Tries::would_repeat(const Result<http::Response>& outcome) {
+  return decide_and_pay(facts_of(outcome)).again;
 }
 
 // What the attempt that has ended means for the next ones, of this exchange and of others.
@@ -143,6 +127,7 @@ void Tries::learn() {
 AttemptFacts Tries::facts_of(const Result<http::Response>& outcome) {
   AttemptFacts facts;
   facts.replay = replay_;
+  facts.can_probe = route_.policies.verify.has_value();
   facts.tries = tries_;
   facts.cancelled = exchange_.scope->cancelled();
   facts.circuit_open = !outcome && outcome.error().reason == "circuit_open";
@@ -162,8 +147,8 @@ AttemptFacts Tries::facts_of(const Result<http::Response>& outcome) {
   if (facts.hint) {
     facts.extra = spread_wait(*facts.hint, route_.retry.hints.spread, route_.random) - *facts.hint;
   }
-  facts.backoff =
-      backoff_wait(backoff_for(route_.retry, last.verdict), tries_, last_backoff_, route_.random);
+  facts.backoff = backoff_wait(config::backoff_for(route_.retry, last.verdict), tries_,
+                               last_backoff_, route_.random);
   facts.budget_left =
       route_.budget == nullptr ||
       route_.budget->can_spend(*route_.retry.budget, last.verdict, exchange_.loop.now());
@@ -179,13 +164,17 @@ std::optional<Duration> Tries::hint_of(const Attempt& last) {
   return last.hint;
 }
 
-// Another worker may have spent the last of it in between.
-void Tries::pay(Decision& decision, const AttemptFacts& facts) {
-  if (!decision.again || route_.budget == nullptr) return;
-  if (route_.budget->spend(*route_.retry.budget, facts.verdict, exchange_.loop.now())) return;
+Decision Tries::decide_and_pay(const AttemptFacts& facts) {
+  Decision decision = filters::decide(facts, route_.retry);
+  if (!decision.again || route_.budget == nullptr) return decision;
+  if (route_.budget->spend(*route_.retry.budget, facts.verdict, exchange_.loop.now())) {
+    return decision;
+  }
+  // Another worker has spent the last of it in between.
   decision.again = false;
   decision.stop = Stop::kBudget;
   decision.come_back = decision.wait;
+  return decision;
 }
 
 void Tries::record(Stop stop) {

@@ -24,15 +24,18 @@ struct Pause {
 class Tries {
  public:
   // Puts a key on the request where the route is `keyed` and the client sent none: the same for all
-  // attempts. Counts the request for the budget.
+  // attempts; in shadow it only counts as sent. Counts the request for the budget.
   Tries(RetryRoute& route, Exchange& exchange);
 
-  // The cooldown in the way of the next attempt, if any.
+  // The cooldown in the way of the next attempt, if any. In shadow nobody passes to probe it.
   [[nodiscard]] std::optional<Pause> pause();
   // An attempt begins.
   void begin();
   // Records and pays for what is decided of the attempt that has ended.
   Decision decide(const Result<http::Response>& outcome);
+  // Whether another attempt would follow the one that has ended. For a route in shadow: nothing is
+  // recorded or learnt.
+  [[nodiscard]] bool would_repeat(const Result<http::Response>& outcome);
   // Drops a failed answer, with its connection; its text is kept for the case that no better one
   // comes.
   void set_aside(Result<http::Response> outcome);
@@ -53,7 +56,7 @@ class Tries {
   [[nodiscard]] AttemptFacts facts_of(const Result<http::Response>& outcome);
   [[nodiscard]] std::optional<Duration> hint_of(const Attempt& last);
   void learn();
-  void pay(Decision& decision, const AttemptFacts& facts);
+  [[nodiscard]] Decision decide_and_pay(const AttemptFacts& facts);
   void record(Stop stop);
   [[nodiscard]] std::string_view host() const noexcept;
   [[nodiscard]] std::optional<Duration> time_left() const noexcept;

@@ -21,6 +21,9 @@ std::vector<Candidate> values_of(const std::string& positional) {
     for (const auto& kind : http::problem_kinds()) {
       values.push_back({std::string(kind.code), std::string(kind.title)});
     }
+    for (const char* method : {"GET", "POST", "PUT", "PATCH", "DELETE"}) {
+      values.push_back({method, "a request, before its URL"});
+    }
   } else if (positional == "SHELL") {
     for (const std::string_view shell : kCompletionShells)
       values.push_back({std::string(shell), {}});

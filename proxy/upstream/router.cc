@@ -102,6 +102,13 @@ std::string_view to_string(Way way) noexcept {
   return kNames[static_cast<std::size_t>(way)];
 }
 
+config::Policies passthrough_policies() {
+  config::Policies policies;
+  policies.retry.reset();
+  policies.circuit_breaker.reset();
+  return policies;
+}
+
 struct Router::Tables {
   explicit Tables(config::Snapshot snapshot);
 
@@ -123,7 +130,7 @@ struct Router::Tables {
   std::vector<Prefix> whole;  // holds catch_all's prefix
   HostTable hosts;
   HostTable own;
-  config::Policies passthrough;
+  const config::Policies passthrough = passthrough_policies();
 };
 
 Router::Tables::Tables(config::Snapshot snapshot) : config(std::move(snapshot)) {

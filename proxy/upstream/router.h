@@ -40,6 +40,9 @@ struct Routed {
   bool forward_tls = false;  // the client named https://
 };
 
+// Of a forwarded host that no upstream names: what it is sent passes as it is.
+config::Policies passthrough_policies();
+
 // No route: answered by the proxy itself, with make_misroute_response of first_run_page.h.
 struct Misroute {
   int status = 404;       // 200: the first-run page; 204: an answer to OPTIONS *

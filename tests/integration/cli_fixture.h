@@ -29,6 +29,14 @@ inline std::vector<std::string> lines(const std::string& text) {
   return all;
 }
 
+// tests/golden/cli/`name`; UPDATE_GOLDEN writes it instead.
+inline void expect_golden(const std::string& name, const std::string& text) {
+  const auto folder = std::filesystem::path(__FILE__).parent_path().parent_path() / "golden/cli";
+  const std::string path = (folder / name).string();
+  if (std::getenv("UPDATE_GOLDEN") != nullptr) write_file(path, text);
+  EXPECT_EQ(text, read_file(path)) << "UPDATE_GOLDEN=1 rewrites " << name;
+}
+
 class Cli : public ::testing::Test {
  protected:
   using Words = std::vector<std::string>;

@@ -12,15 +12,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-fs::path golden(const std::string& name) {
-  return fs::path(__FILE__).parent_path().parent_path() / "golden" / "cli" / name;
-}
-
-void expect_golden(const std::string& name, const std::string& text) {
-  if (std::getenv("UPDATE_GOLDEN") != nullptr) write_file(golden(name).string(), text);
-  EXPECT_EQ(text, read_file(golden(name).string())) << "UPDATE_GOLDEN=1 rewrites " << name;
-}
-
 TEST_F(Cli, HelpReadsAsItsGoldenFiles) {
   const std::vector<std::pair<std::string, Words>> pages = {
       {"short.txt", {}},

@@ -32,6 +32,7 @@ CORES = {
     "filters/retry/decision.cc": ("unit_filters", ["retry_decision_test"]),
     "filters/retry/safety.cc": ("unit_filters", ["retry_safety_test"]),
     "filters/retry/backoff.cc": ("unit_filters", ["retry_backoff_test"]),
+    "config/backoff_range.cc": ("unit_filters", ["retry_backoff_test"]),
     "filters/retry/budget.cc": ("unit_filters", ["retry_budget_test"]),
     "filters/retry/cooldowns.cc": ("unit_filters", ["retry_cooldowns_test"]),
     "filters/circuit_breaker/breaker.cc": ("unit_filters", BREAKER),

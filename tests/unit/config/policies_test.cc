@@ -457,5 +457,20 @@ TEST(Policies, TakeVariables) {
   EXPECT_EQ(got.classify.at(0).verdict, Verdict::kOverloaded);
 }
 
+TEST(Policies, ShowMarksWhatIsInShadow) {
+  const Loaded loaded =
+      load(upstream("shadow: [retry, hedge], retry: {max_attempts: 4}, routes: [{match: {path: "
+                    "/r}, hedge: 2s}]"));
+  ASSERT_TRUE(loaded.config) << render(loaded.diagnostics, false);
+  for (const auto defaults : {ShowDefaults::kHidden, ShowDefaults::kShown}) {
+    const std::string shown = show(loaded, {ShowOrigins::kShown, defaults});
+    EXPECT_NE(shown.find("    retry:  # in shadow\n      max_attempts: 4"), std::string::npos)
+        << shown;
+    EXPECT_NE(shown.find("        hedge:  # in shadow\n"), std::string::npos) << shown;
+    EXPECT_EQ(shown.find("circuit_breaker:  # in shadow"), std::string::npos) << shown;
+    EXPECT_EQ(load(shown).config->hash, loaded.config->hash) << "it loads again to the same";
+  }
+}
+
 }  // namespace
 }  // namespace outrigger::config::test

@@ -103,6 +103,16 @@ TEST(RetryDecision, AsksFirstWhereAnOutcomeIsUnknown) {
   EXPECT_FALSE(decide(facts, {}).probe_first);
 }
 
+TEST(RetryDecision, RepeatsNothingInTheDarkWhereItCannotAsk) {
+  AttemptFacts facts = failure();
+  facts.replay = Replay::kVerify;
+  facts.can_probe = false;
+  facts.phase = Phase::kFullyWritten;
+  EXPECT_EQ(decide(facts, {}).stop, Stop::kUnsafe);
+  facts.phase = Phase::kNothingAccepted;
+  EXPECT_TRUE(decide(facts, {}).again);
+}
+
 TEST(RetryDecision, LeavesHintsAloneWhereTheyAreNotHonoured) {
   config::Retry policy;
   policy.hints.honour = false;
@@ -129,6 +139,7 @@ TEST(RetryDecision, KeepsItsInvariants) {
     facts.cancelled = random.below(8) == 0;
     facts.circuit_open = random.below(8) == 0;
     facts.body_replayable = flip();
+    facts.can_probe = flip();
     facts.budget_left = flip();
     if (random.below(3) == 0) facts.upstream_word = flip();
     if (flip()) facts.hint = time();
@@ -144,6 +155,7 @@ TEST(RetryDecision, KeepsItsInvariants) {
     if (!decision.again) continue;
     EXPECT_FALSE(facts.cancelled || facts.circuit_open || !facts.body_replayable);
     EXPECT_TRUE(facts.budget_left);
+    EXPECT_TRUE(facts.can_probe || !decision.probe_first);
     EXPECT_LT(facts.tries, policy.max_attempts);
     EXPECT_NE(may_repeat(facts.phase, facts.replay, facts.verdict), Repeat::kNo);
     EXPECT_GE(decision.wait, facts.backoff);

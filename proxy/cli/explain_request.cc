@@ -1,0 +1,100 @@
+#include "proxy/cli/explain_request.h"
+
+#include <chrono>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+
+#include <fmt/format.h>
+
+#include "filters/intake/request_facts.h"
+#include "proxy/cli/config_source.h"
+#include "proxy/cli/request_report.h"
+#include "proxy/cli/terminal.h"
+#include "proxy/supervisor.h"
+
+namespace outrigger::cli {
+namespace {
+
+constexpr std::size_t kMostBody = std::size_t{256} << 20;
+
+std::optional<std::string> read_all(std::istream& stream) {
+  std::string text;
+  for (std::istreambuf_iterator<char> at(stream), end; at != end && text.size() <= kMostBody; ++at)
+    text += *at;
+  if (!stream.good() && !stream.eof()) return std::nullopt;
+  return text;
+}
+
+// As curl's -d, but for the line breaks, which stay.
+std::optional<std::string> read_body(const std::string& given) {
+  if (!given.starts_with('@')) return given;
+  if (given == "@-") return read_all(std::cin);
+  std::ifstream file(given.substr(1), std::ios::binary);
+  if (!file) return std::nullopt;
+  return read_all(file);
+}
+
+int wrong_usage(const std::string& message) {
+  complain(message);
+  print_error("Try `outrigger explain --help`.\n");
+  return kExitUsage;
+}
+
+std::int64_t wall_micros() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::microseconds>(now).count();
+}
+
+int report(const config::Loaded& loaded, const AskedRequest& asked,
+           const filters::RequestPlan& plan, const ExplainOptions& options) {
+  const upstream::Routed& routed = plan.routed;
+  std::vector<config::PolicyValue> values;
+  if (routed.upstream != nullptr) {
+    const auto route =
+        routed.route != nullptr ? std::optional<std::size_t>(routed.route_index - 1) : std::nullopt;
+    values = config::policy_values(loaded, routed.upstream_index, route);
+  }
+  const std::vector<filters::VerdictPlan> verdicts = filters::plan_verdicts(plan.planned());
+  const RequestReport all{asked, plan, verdicts, values};
+  const DefaultValues defaults = options.defaults ? DefaultValues::kShown : DefaultValues::kHidden;
+  print_out(options.json ? print_json(all) : print_text(all, defaults));
+  return plan.too_large ? kExitFailure : kExitFine;
+}
+
+}  // namespace
+
+int explain_request(const ExplainOptions& options) {
+  const ConfigSource source = find_config(options.config);
+  const config::Loaded loaded = load_or_complain(source);
+  if (!loaded.config) return kExitConfig;
+  RequestWords words{options.first, options.second, options.headers, {}};
+  if (options.body) {
+    words.body = read_body(*options.body);
+    if (!words.body) {
+      complain(fmt::format("cannot read {}", options.body->substr(1)));
+      return kExitFailure;
+    }
+  }
+  const auto asked = read_request(std::move(words), loaded.config->server);
+  if (!asked) return wrong_usage(asked.error().detail.str());
+  AskedRequest& request = **asked;
+  upstream::Router router(loaded.config);
+  const auto plan =
+      filters::plan_request(router, {request.head, request.words.body}, wall_micros());
+  if (!plan) {
+    print_out(options.json ? print_json(request, plan.error()) : print_text(request, plan.error()));
+    return plan.error().status < 400 ? kExitFine : kExitFailure;
+  }
+  if (plan->model_asked && request.words.body && filters::is_json(request.head.headers)) {
+    if (const auto fault = json_fault(*request.words.body)) {
+      return wrong_usage(fmt::format(
+          "the body is not JSON ({}), and this route reads the model from it; correct it, or name "
+          "its type with -H 'Content-Type: ...'",
+          *fault));
+    }
+  }
+  return report(loaded, request, *plan, options);
+}
+
+}  // namespace outrigger::cli
