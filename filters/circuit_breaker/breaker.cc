@@ -80,18 +80,14 @@ bool Breaker::let_in(TimePoint now) {
 
 void Breaker::conclude(Pass pass, Ending ending, TimePoint now, double random) {
   advance(now, random);
-  if (pass.probe()) {
-    std::erase_if(leases_, [&](const Lease& lease) { return lease.number == pass.lease; });
-  }
+  std::erase_if(leases_, [&](const Lease& lease) { return lease.number == pass.lease; });
   if (pass.era != era_ || ending.outcome == CallOutcome::kNeutral) return;
   if (state_ == BreakerState::kClosed) count(ending, now, random);
   if (state_ == BreakerState::kHalfOpen) judge_probe(ending, now, random);
 }
 
 std::optional<TimePoint> Breaker::only_counts_until() const noexcept {
-  if (state_ != BreakerState::kClosed || ramp_until_ || run_ > 0 || !window_.good()) {
-    return std::nullopt;
-  }
+  if (state_ != BreakerState::kClosed || run_ > 0 || !window_.good()) return std::nullopt;
   return window_.bucket_end();
 }
 

@@ -27,10 +27,11 @@ CallWindow::CallWindow(Duration length, std::optional<std::uint32_t> calls)
 void CallWindow::roll_to(TimePoint now) noexcept {
   const std::int64_t bucket = now.since_start / bucket_length_;
   if (bucket <= newest_) return;
-  const std::int64_t first = std::max(newest_ + 1, bucket - kBuckets + 1);
-  for (std::int64_t i = first; i <= bucket; ++i) {
-    take(sum_, buckets_[i % kBuckets]);
-    buckets_[i % kBuckets] = {};
+  const std::int64_t over = std::min(bucket - newest_, kBuckets);
+  for (std::int64_t i = 0; i < over; ++i) {
+    CallTally& gone = buckets_[(bucket - i) % kBuckets];
+    take(sum_, gone);
+    gone = {};
   }
   newest_ = bucket;
 }

@@ -55,11 +55,12 @@ std::optional<double> whole_number(std::string_view text) noexcept {
 
 // Exactly `size` digits from the front.
 std::optional<int> take_digits(std::string_view& text, std::size_t size) noexcept {
-  if (text.size() < size || !std::ranges::all_of(text.substr(0, size), is_digit)) {
-    return std::nullopt;
-  }
+  if (text.size() < size) return std::nullopt;
   int number = 0;
-  std::from_chars(text.data(), text.data() + size, number);
+  for (const char byte : text.substr(0, size)) {
+    if (!is_digit(byte)) return std::nullopt;
+    number = number * 10 + (byte - '0');
+  }
   text.remove_prefix(size);
   return number;
 }

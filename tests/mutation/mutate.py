@@ -28,19 +28,27 @@ EQUIVALENT = Path(__file__).with_name("equivalent.txt")
 # What is mutated, and the executable and the files that test it.
 BREAKER = ["breaker_trip_test", "breaker_recovery_test", "breaker_state_test",
            "breaker_shared_test", "breaker_exhaustive_test"]
+BREAKERS = ["breaker_shared_test", "circuit_breaker_test", "circuit_breaker_endpoints_test"]
 CORES = {
     "filters/retry/decision.cc": ("unit_filters", ["retry_decision_test"]),
     "filters/retry/safety.cc": ("unit_filters", ["retry_safety_test"]),
     "filters/retry/backoff.cc": ("unit_filters", ["retry_backoff_test"]),
     "filters/retry/budget.cc": ("unit_filters", ["retry_budget_test"]),
     "filters/retry/cooldowns.cc": ("unit_filters", ["retry_cooldowns_test"]),
+    "filters/retry/give_up.cc": ("unit_filters", ["retry_probe_test", "retry_test"]),
     "filters/circuit_breaker/breaker.cc": ("unit_filters", BREAKER),
     "filters/circuit_breaker/call_window.cc": ("unit_filters", ["breaker_call_window_test"]),
     "filters/circuit_breaker/outcome.cc": ("unit_filters", ["breaker_outcome_test"]),
+    "filters/circuit_breaker/shared_breaker.cc": ("unit_filters", BREAKERS),
+    "filters/circuit_breaker/upstream_breakers.cc": ("unit_filters", BREAKERS),
     "filters/deadline/deadlines.cc": ("unit_filters", ["deadline_test"]),
     "filters/classify/built_in_rules.cc": ("unit_classify", []),
     "filters/classify/next_reset.cc": ("unit_classify", ["next_reset_test"]),
     "filters/classify/hint_values.cc": ("unit_classify", []),
+    "filters/classify/classifier.cc": ("unit_classify", []),
+    "filters/classify/server_hints.cc": ("unit_classify", []),
+    "filters/classify/json_fields.cc": ("unit_classify", []),
+    "filters/classify/cut_json.cc": ("unit_classify", []),
 }
 
 

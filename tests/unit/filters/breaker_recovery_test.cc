@@ -201,6 +201,16 @@ TEST_F(BreakerRecoveryTest, ARampCountsAndTripsLikeAnyClosedTime) {
   }
   EXPECT_EQ(state(), BreakerState::kOpen);
   EXPECT_EQ(breaker().retry_after(now_), 10s) << "no healthy time lay between";
+  EXPECT_FALSE(breaker().status(now_).ramping) << "it is over";
+}
+
+TEST_F(BreakerRecoveryTest, AResetEndsTheRamp) {
+  policy_.ramp = 10s;
+  become_half_open();
+  calls(2, kGood);
+  ASSERT_TRUE(breaker().status(now_).ramping);
+  breaker().reset(now_);
+  calls(5, kGood);
 }
 
 TEST_F(BreakerRecoveryTest, ForcedOpenRefusesUntilReleasedOrItsTimeIsOver) {

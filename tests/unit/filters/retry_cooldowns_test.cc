@@ -126,6 +126,22 @@ TEST(Cooldowns, NeverDecreaseWhateverComes) {
   }
 }
 
+TEST(Cooldowns, AreWorthKeepingFromTheirLastSecondsOnAndOfAQuotaToTheLast) {
+  SharedCooldowns cooldowns;
+  cooldowns.extend(kModel, Verdict::kThrottled, 60s, at(0s));
+  cooldowns.extend(kCredential, Verdict::kQuotaExhausted, 60s, at(0s));
+  const auto kept = [&](Duration when) {
+    std::vector<CooldownKey> keys;
+    for (const SavedCooldown& one : cooldowns.snapshot(at(when), 0)) keys.push_back(one.key);
+    return keys;
+  };
+  using Keys = std::vector<CooldownKey>;
+  EXPECT_EQ(kept(60s - SharedCooldowns::kWorthKeeping - 1ns), (Keys{kCredential, kModel}));
+  EXPECT_EQ(kept(60s - SharedCooldowns::kWorthKeeping), Keys{kCredential});
+  EXPECT_EQ(kept(60s - 1ns), Keys{kCredential});
+  EXPECT_EQ(kept(60s), Keys{});
+}
+
 TEST(Cooldowns, OutliveARestart) {
   SharedCooldowns before;
   before.extend(kCredential, Verdict::kQuotaExhausted, 3s, at(0s));
