@@ -74,6 +74,8 @@ TEST(RetryDecision, FollowsItsTable) {
        Stop::kMaxAttempts},
       {"a breaker refused", [](AttemptFacts& f) { f.circuit_open = true; }, Stop::kCircuitOpen},
       {"nobody waits", [](AttemptFacts& f) { f.cancelled = true, f.left = 1s; }, Stop::kCancelled},
+      {"its client was lost with it, on HTTP/1 before its leaving is seen",
+       [](AttemptFacts& f) { f.verdict = Verdict::kCancelled; }, Stop::kCancelled},
       {"the deadline has passed", [](AttemptFacts& f) { f.cancelled = true, f.left = 0s; },
        Stop::kDeadline},
       {"a quota is told, not waited for",
