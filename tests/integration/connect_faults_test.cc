@@ -159,10 +159,24 @@ TEST_P(ConnectH2, AStreamThatIsAlwaysRefusedEndsAsNothingSent) {
   upstream.expect("POST /p").always().rst_stream(NGHTTP2_REFUSED_STREAM);
   serve(kThreeAttempts);
   const Response answer = ask(post("/up/p", "{}"));
-  expect_problem(answer, 502);
+  expect_problem(answer, 502, "stream_refused");
   expect_gives_up(answer);
   EXPECT_EQ(story("/up/p"),
             "P1 refused_unsent; P1 refused_unsent; P1 refused_unsent (max_attempts)");
+}
+
+TEST_P(ConnectH2, AnUpstreamThatTakesNoStreamsIsNothingSent) {
+  Upstream full({.http = Http::k2, .h2 = {.max_concurrent_streams = 0}});
+  serve(ProxyConfig().workers(1).upstream(
+      "up", full, std::string(kThreeAttempts) + ", protocol: http2, timeouts: {connect: 1s}"));
+  const Response answer = ask(post("/up/p", "{}"));
+  EXPECT_TRUE(answer.status == 502 || answer.status == 503) << answer.status << answer.body;
+  expect_gives_up(answer);
+  EXPECT_TRUE(full.requests().empty());
+  EXPECT_EQ(story("/up/p").find("P2"), std::string::npos) << story("/up/p");
+  EXPECT_EQ(story("/up/p").find("P3"), std::string::npos) << story("/up/p");
+  full.drop_connections();
+  proxy().finish();
 }
 
 TEST_P(ConnectH2, AWriteBeyondGoawayIsSentAgainAndOneAtItIsNot) {

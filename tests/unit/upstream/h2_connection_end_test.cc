@@ -116,6 +116,20 @@ TEST_F(H2ConnectionEndTest, FailsABodyThatIsCutShort) {  // DESIGN 1.3
   ASSERT_TRUE(run_until([&] { return closed == 1; }));
 }
 
+// RFC 9113 8.7 speaks of streams that nothing was done with: after a head it would be a lie.
+TEST_F(H2ConnectionEndTest, ARefusalAfterTheHeadIsNone) {
+  greet();
+  Call& one = get();
+  settle();
+  peer->headers(1, kOk);
+  settle();
+  peer->send(frame(test::kRstStream, 0, 1, test::big_endian(NGHTTP2_REFUSED_STREAM, 4)));
+  ASSERT_TRUE(finished(one));
+  ASSERT_FALSE(*one.body_status);
+  EXPECT_EQ(one.body_status->error().reason, "connection_terminated");
+  EXPECT_EQ(one.body_status->error().phase, Phase::kAnswered);
+}
+
 TEST_F(H2ConnectionEndTest, FinishesWhatRunsAfterAGoaway) {
   greet();
   Call& one = get();
