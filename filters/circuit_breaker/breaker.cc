@@ -62,8 +62,7 @@ std::expected<Pass, Refusal> Breaker::ask(TimePoint now, double random) {
       break;
   }
   if (leases_.size() >= policy_->half_open.probes) return std::unexpected(Refusal::kProbing);
-  if (++last_lease_ == 0) ++last_lease_;  // 0 is no lease
-  leases_.push_back({last_lease_, era_, now + policy_->half_open.lease});
+  leases_.push_back({++last_lease_, era_, now + policy_->half_open.lease});
   return Pass{era_, last_lease_};
 }
 
@@ -141,7 +140,7 @@ void Breaker::advance(TimePoint now, double random) {
   if (lost) return open(BreakerEvent::kProbeFailed, "probe_lost", now, random);
   if (!until_ || now < *until_) return;
   if (state_ == BreakerState::kOpen) return enter(BreakerEvent::kWaited, "open_time_over", now);
-  if (state_ == BreakerState::kForcedOpen) enter(BreakerEvent::kRelease, "forced_time_over", now);
+  enter(BreakerEvent::kRelease, "forced_time_over", now);
 }
 
 // An opening after a healthy time, which is the window or the open time that would follow,

@@ -20,7 +20,7 @@ void take(CallTally& from, const CallTally& part) noexcept {
 }  // namespace
 
 CallWindow::CallWindow(Duration length, std::optional<std::uint32_t> calls)
-    : bucket_length_(std::max(length / kBuckets, Duration{1})) {
+    : bucket_length_(length / kBuckets) {
   if (calls) last_.resize(std::max<std::uint32_t>(*calls, 1));
 }
 
@@ -63,13 +63,12 @@ std::optional<TimePoint> CallWindow::bucket_end() const noexcept {
 }
 
 CallTally CallWindow::tally(TimePoint now) noexcept {
-  if (last_.empty()) roll_to(now);
+  roll_to(now);  // where the last calls are counted, of empty buckets
   return sum_;
 }
 
 void CallWindow::clear() noexcept {
   buckets_ = {};
-  oldest_ = 0;
   sum_ = {};
 }
 

@@ -140,9 +140,10 @@ int month_of(std::string_view name) noexcept {
   return found == kMonths.end() ? 0 : static_cast<int>(found - kMonths.begin()) + 1;
 }
 
-// The words of an HTTP date; its three forms differ in their separators and order.
+// The words of an HTTP date, and one too many; its three forms differ in their separators and
+// order.
 struct Words {
-  std::array<std::string_view, 6> word;
+  std::array<std::string_view, 7> word;
   std::size_t count = 0;
 };
 
@@ -160,7 +161,7 @@ Words words_of(std::string_view text) noexcept {
 }
 
 std::optional<int> small_number(std::string_view text) noexcept {
-  if (text.empty() || text.size() > 4) return std::nullopt;
+  if (text.size() > 4) return std::nullopt;
   std::optional<int> number = take_digits(text, text.size());
   return number;
 }
@@ -228,7 +229,6 @@ std::optional<Duration> hint_of_moment(double moment, double now) {
 
 std::optional<double> parse_http_date(std::string_view text) {
   const Words words = words_of(text);
-  if (words.count < 5) return std::nullopt;
   const auto& word = words.word;
   const bool asctime = month_of(word[1]) != 0;  // "Sun Nov  6 08:49:37 1994"
   const std::string_view year_text = asctime ? word[4] : word[3];
@@ -239,7 +239,7 @@ std::optional<double> parse_http_date(std::string_view text) {
   const std::optional<double> time = take_time(time_text);
   const bool zone_fits =
       asctime ? words.count == 5 : words.count == 6 && (word[5] == "GMT" || word[5] == "UTC");
-  if (month == 0 || !day || !year || !time || !time_text.empty() || !zone_fits) return std::nullopt;
+  if (!day || !year || !time || !time_text.empty() || !zone_fits) return std::nullopt;
   return moment_of(full_year(*year, year_text.size()), month, *day, *time);
 }
 

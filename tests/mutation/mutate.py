@@ -118,8 +118,10 @@ class Core:
             capture_output=True)
         if compiled.returncode != 0:
             return "stillborn"
-        subprocess.run([self.link[0], thing, *self.link[1:], "-o", program], cwd=self.build,
-                       check=True)
+        linked = subprocess.run([self.link[0], thing, *self.link[1:], "-o", program],
+                                cwd=self.build, capture_output=True)
+        if linked.returncode != 0:
+            return "stillborn"
         try:
             ran = subprocess.run([program, "--gtest_brief=1", "--gtest_fail_fast"],
                                  capture_output=True, timeout=self.limit)

@@ -134,6 +134,11 @@ TEST_F(BreakerTripTest, ASuccessIsOnlyCountedWhileClosedAndNothingFailedOfLate) 
   call(kThrottled);
   EXPECT_FALSE(breaker().only_counts_until());
   wait(60s);
+  call(kBad);
+  wait(60s);
+  EXPECT_EQ(breaker().status(now_).window.calls, 0u);
+  EXPECT_FALSE(breaker().only_counts_until()) << "the run has no clock";
+  call(kGood);
   call(kSlow);
   EXPECT_FALSE(breaker().only_counts_until());
   wait(60s);
@@ -141,6 +146,7 @@ TEST_F(BreakerTripTest, ASuccessIsOnlyCountedWhileClosedAndNothingFailedOfLate) 
   EXPECT_FALSE(breaker().only_counts_until());
   wait(5s);
   EXPECT_FALSE(breaker().only_counts_until()) << "half-open: it may close it";
+  breaker_.reset();
   breaker().force_close(now_);
   EXPECT_FALSE(breaker().only_counts_until());
 }

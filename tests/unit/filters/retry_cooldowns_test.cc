@@ -47,6 +47,9 @@ TEST(Cooldowns, ThoseOfAModelLeaveItsSiblingsAloneThoseOfACredentialDoNot) {
   EXPECT_EQ(left(cooldowns, "gpt-5-mini", at(0s)), 60s);
   EXPECT_EQ(left(cooldowns, "gpt-5", at(0s)), 60s) << "the longest counts";
   EXPECT_EQ(cooldowns.meet("openai", "gpt-5", 7, at(0s))->verdict, Verdict::kQuotaExhausted);
+  cooldowns.extend(kModel, Verdict::kThrottled, 60s, at(0s));
+  EXPECT_EQ(cooldowns.meet("openai", "gpt-5", 7, at(0s))->verdict, Verdict::kQuotaExhausted)
+      << "of two that are as long, the wider one";
 }
 
 TEST(Cooldowns, AreKeyedByWhatTheVerdictSaysSomethingOf) {
@@ -97,11 +100,20 @@ TEST(Cooldowns, ForgetWhatHasRunOutAndNeverWhatRuns) {
   EXPECT_EQ(cooldowns.size(), 3u);
 }
 
+TEST(Cooldowns, ThoseThatHaveRunOutAreForgottenWhenTheyAreAskedFor) {
+  SharedCooldowns cooldowns;
+  cooldowns.extend(kModel, Verdict::kThrottled, 1s, at(0s));
+  cooldowns.extend(kCredential, Verdict::kThrottled, 1h, at(0s));
+  EXPECT_EQ(left(cooldowns, "gpt-5", at(1s)), 1h - 1s);
+  EXPECT_EQ(cooldowns.size(), 1u);
+}
+
 TEST(Cooldowns, NoWaitTakesThemOutOfBounds) {
   SharedCooldowns cooldowns;
   cooldowns.extend(kModel, Verdict::kThrottled, Duration::max(), at(0s));
   EXPECT_EQ(left(cooldowns, "gpt-5", at(0s)), SharedCooldowns::kLongest);
   cooldowns.extend(kCredential, Verdict::kThrottled, -5s, at(0s));
+  cooldowns.extend(kCredential, Verdict::kThrottled, 0s, at(0s));
   EXPECT_EQ(cooldowns.size(), 1u);
 }
 

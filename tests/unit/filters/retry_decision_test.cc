@@ -68,6 +68,8 @@ TEST(RetryDecision, FollowsItsTable) {
       {"just before it", [](AttemptFacts& f) { f.left = 1s + 1ns; }, Stop::kNone, 1s},
       {"no spread where there is no time",
        [](AttemptFacts& f) { f.hint = 20s, f.extra = 2s, f.left = 21s; }, Stop::kNone, 20s},
+      {"nor where its end is the deadline",
+       [](AttemptFacts& f) { f.hint = 20s, f.extra = 2s, f.left = 22s; }, Stop::kNone, 20s},
       {"the budget comes last", [](AttemptFacts& f) { f.budget_left = false; }, Stop::kBudget, 0s,
        1s},
       {"a budget is not asked in vain", [](AttemptFacts& f) { f.budget_left = false, f.tries = 3; },
