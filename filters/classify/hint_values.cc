@@ -217,7 +217,6 @@ std::optional<Duration> hint_of_milliseconds(std::string_view text) {
 }
 
 std::optional<Duration> hint_of_units(std::string_view text) {
-  text = trimmed(text);
   const std::optional<double> seconds = take_units(text);
   if (!seconds || !text.empty()) return std::nullopt;
   return hint_of(*seconds);
@@ -234,13 +233,13 @@ std::optional<double> parse_http_date(std::string_view text) {
   const std::string_view year_text = asctime ? word[4] : word[3];
   std::string_view time_text = asctime ? word[3] : word[4];
   const int month = month_of(asctime ? word[1] : word[2]);
-  const std::optional<int> day = small_number(asctime ? word[2] : word[1]);
+  const int day = small_number(asctime ? word[2] : word[1]).value_or(0);  // no date has such a day
   const std::optional<int> year = small_number(year_text);
   const std::optional<double> time = take_time(time_text);
   const bool zone_fits =
       asctime ? words.count == 5 : words.count == 6 && (word[5] == "GMT" || word[5] == "UTC");
-  if (!day || !year || !time || !time_text.empty() || !zone_fits) return std::nullopt;
-  return moment_of(full_year(*year, year_text.size()), month, *day, *time);
+  if (!year || !time || !time_text.empty() || !zone_fits) return std::nullopt;
+  return moment_of(full_year(*year, year_text.size()), month, day, *time);
 }
 
 std::optional<double> parse_rfc3339(std::string_view text) {

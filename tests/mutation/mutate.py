@@ -57,7 +57,8 @@ def equivalents():
     known = set()
     for line in EQUIVALENT.read_text().splitlines():
         if line and not line.startswith("#"):
-            known.add(tuple(part.strip() for part in line.split(" | ")))
+            file, rest = line.split(" | ", 1)
+            known.add((file, *rest.rsplit(" | ", 1)))  # the line may have a | of its own
     return known
 
 
