@@ -192,6 +192,30 @@ TEST_P(ConnectH2, AWriteBeyondGoawayIsSentAgainAndOneAtItIsNot) {
   EXPECT_EQ(hits("/at"), 1u);
 }
 
+// A server may end its stream in a frame behind the body. It was reset as soon as the body had come
+// to its Content-Length: such resets count as an attack with the upstream, and hid its trailers.
+TEST_P(ConnectH2, AnAnswerThatHasComeToItsLengthIsWaitedForAndNotReset) {
+  serve("retry: none");
+  for (const auto& [status, type] :
+       {std::pair{200, "text/plain"}, {200, "application/json"}, {500, "application/json"}}) {
+    SCOPED_TRACE(fmt::format("{} {}", status, type));
+    upstream.expect("GET /p").manually();
+    Client one = client();
+    const auto call = one.begin(get("/up/p"));
+    const Held served = upstream.accept();
+    served->start(status, {{"content-length", "4"}, {"content-type", type}});
+    served->send("true");
+    EXPECT_FALSE(served->client_gone(Deadline(kQuiet)));
+    served->finish({{"x-sum", "1"}});
+    const Response answer = call->read_all();
+    EXPECT_EQ(answer.body, "true");
+    EXPECT_TRUE(answer.complete);
+    // HTTP/1 has no trailers behind a Content-Length (RFC 9112 6.3).
+    const std::string expected = GetParam().client == Http::k2 ? "1" : "";
+    EXPECT_EQ(value_of(answer.trailers, "x-sum"), expected);
+  }
+}
+
 // A stream that is reset is no connection that went stale: each reset was one attempt too many that
 // nobody counted.
 TEST_P(ConnectH2, AReadOfAResetStreamIsSentAgainAsAnAttemptThatCounts) {
