@@ -22,9 +22,9 @@ sys.dont_write_bytecode = True  # leave no __pycache__ in the tree
 import measure
 import report
 from lab import UPSTREAM, Lab, note
-from peers import PEERS
+from peers import PEERS, SICK_PATH
 
-SECTIONS = ("h1", "h2", "tls", "latency", "streams", "start")
+SECTIONS = ("h1", "h2", "tls", "refused", "latency", "streams", "start")
 SIZES = ("1k", "64k", "1m")
 
 
@@ -71,6 +71,39 @@ def throughput(lab, mode):
     for process, _ in started.values():
         lab.stop(process)
     return results
+
+
+def refused(lab):
+    """{peer: {cpu_us, rate}}: a call that Outrigger's open breaker refuses, beside one of 1 KiB that
+    the floor relays."""
+    paths = {"floor": "/bench/1k", "outrigger": SICK_PATH}
+    started = {
+        peer: process
+        for peer in lab.peers
+        if peer.name in paths
+        if (process := lab.start_peer(peer, "h1"))
+    }
+    samples = {peer: [] for peer in started}
+    for _ in range(lab.arguments.rounds):
+        for peer, (process, port) in started.items():
+            url = f"http://127.0.0.1:{port}{paths[peer.name]}"
+            is_refused = peer.name == "outrigger"
+            try:
+                measure.wrk(url, 1, 64, is_refused)
+                before = measure.cpu_seconds(process.pid)
+                done, rate = measure.wrk(url, lab.arguments.duration, 64, is_refused)
+                spent = measure.cpu_seconds(process.pid) - before
+                samples[peer].append((spent / done * 1e6, rate))
+            except (measure.LoadError, subprocess.TimeoutExpired) as error:
+                note(f"refused {peer.name}: {error}")
+    for process, _ in started.values():
+        lab.stop(process)
+    note("measured refused")
+    return {
+        peer.name: dict(zip(("cpu_us", "rate"), map(median, zip(*values))))
+        for peer, values in samples.items()
+        if values
+    }
 
 
 def added_latency(lab):
@@ -185,6 +218,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     measures = {
         **{mode: lambda lab, mode=mode: throughput(lab, mode) for mode in report.MODE_NAMES},
+        "refused": refused,
         "latency": added_latency,
         "streams": streams,
         "start": start_time,

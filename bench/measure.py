@@ -155,14 +155,18 @@ class LoadError(Exception):
     """The load tool did not get the answers that it asked for."""
 
 
-def wrk(url, seconds, connections):
-    """Requests done and requests a second over keep-alive HTTP/1.1 connections."""
+def wrk(url, seconds, connections, refused=False):
+    """Requests done and requests a second over keep-alive HTTP/1.1 connections. With `refused`,
+    every one must be answered with an error."""
     out = run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "5s", url]).stdout
     done = re.search(r"(\d+) requests in", out)
     rate = re.search(r"Requests/sec:\s+([\d.]+)", out)
-    bad = re.search(r"(Non-2xx or 3xx responses: \d+|Socket errors: .*)", out)
+    errors = re.search(r"Non-2xx or 3xx responses: (\d+)", out)
+    bad = re.search(r"Socket errors: .*", out)
     if not done or not rate or int(done[1]) == 0 or bad:
-        raise LoadError(bad[1] if bad else "no answers")
+        raise LoadError(bad[0] if bad else "no answers")
+    if (int(errors[1]) if errors else 0) != (int(done[1]) if refused else 0):
+        raise LoadError(errors[0] if errors else "none was refused")
     return int(done[1]), float(rate[1])
 
 

@@ -166,6 +166,9 @@ def envoy(s, tools):
     return ["envoy", "-c", str(config), *options.split()]
 
 
+SICK_PATH = "/sick/1k"  # of an upstream where nobody listens: the first call opens its breaker
+
+
 def outrigger(s, tools):
     config = s.folder / "outrigger.yaml"
     tls = (
@@ -188,6 +191,10 @@ upstreams:
     url: http://127.0.0.1:{s.upstream_port}
     protocol: {"http2" if s.mode == "h2" else "http1"}
     pool: {{connections: 40000}}
+  sick:
+    use: http
+    url: http://127.0.0.1:{s.port + 3}
+    circuit_breaker: {{failures_in_a_row: 1, open: {{first: 1h, max: 1h}}}}
 """)
     return [str(tools.parent / "outrigger"), "run", str(config)]
 

@@ -35,6 +35,23 @@ def print_throughput(mode, results):
         )
 
 
+def print_refused(rows):
+    base = ratio_base(rows)
+    what = {"floor": "relays 1 KiB", "outrigger": "the open breaker refuses"}
+    table(
+        "A refused call, HTTP/1.1",
+        (f"CPU a request, {base} = 1", "CPU a request", "requests/s"),
+        {
+            f"{name}: {what[name]}": (
+                f"{row['cpu_us'] / rows[base]['cpu_us']:.2f}",
+                f"{row['cpu_us']:.1f} µs",
+                f"{row['rate']:,.0f}",
+            )
+            for name, row in rows.items()
+        },
+    )
+
+
 def print_latency(rows):
     table(
         "Added latency, one connection, 1 KiB",
@@ -81,6 +98,10 @@ def print_all(results, cores):
         if section in MODE_NAMES:
             print_throughput(section, rows)
         else:
-            {"latency": print_latency, "streams": print_streams, "start": print_start}[section](
-                rows
-            )
+            printers = {
+                "refused": print_refused,
+                "latency": print_latency,
+                "streams": print_streams,
+                "start": print_start,
+            }
+            printers[section](rows)

@@ -161,7 +161,8 @@ bool decode_word(Decoder& decoder, const Field& field, const Type& type, const N
     const std::string_view near = nearest(*text, {type.words.begin(), type.words.end()});
     return refuse(decoder, Code::kWord, node,
                   fmt::format("{} is not {}", node.quote(), describe(type)),
-                  near.empty() ? "" : fmt::format("did you mean \"{}\"?", near));
+                  near.empty() ? std::string("write one of these words")
+                               : fmt::format("did you mean \"{}\"?", near));
   }
   out = static_cast<std::size_t>(found - type.words.begin());
   return true;

@@ -21,6 +21,7 @@ void Signals::block() {
   const sigset_t set = handled();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
 }
 
 Signals::Signals(EventLoop& loop, std::function<void(int signal)> received)

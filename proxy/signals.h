@@ -11,7 +11,8 @@ namespace outrigger {
 
 class Signals final : private FdWatch {
  public:
-  // SIGHUP, SIGTERM and SIGINT go to `received`; SIGPIPE is ignored for good.
+  // SIGHUP, SIGTERM and SIGINT go to `received`; SIGPIPE and SIGXFSZ (a file at its
+  // limit of size) are ignored for good: whoever writes is told.
   Signals(EventLoop& loop, std::function<void(int signal)> received);
   // Call before any thread starts; the constructor does not need to come first.
   static void block();

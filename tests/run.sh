@@ -151,6 +151,13 @@ with_release() {
   build "release" release build -DOUTRIGGER_TESTS=OFF -- outrigger || return
   part "real clients"
   counted tests/clients/run.sh build/outrigger
+  part "the heap of a running stream"
+  if OUTRIGGER_BINARY=$PWD/build/outrigger ctest --test-dir build-asan -R '^Allocations' \
+    --no-tests=error --output-on-failure; then
+    pass "a running stream takes nothing from the heap"
+  else
+    flunk "a running stream takes nothing from the heap"
+  fi
   part "deployment files"
   counted "$python" tests/deploy/kubernetes.py
   counted "$python" tests/deploy/configurations.py build/outrigger

@@ -62,8 +62,7 @@ std::expected<Pass, Refusal> Breaker::ask(TimePoint now, double random) {
       break;
   }
   if (leases_.size() >= policy_->half_open.probes) return std::unexpected(Refusal::kProbing);
-  if (++last_lease_ == 0) ++last_lease_;  // 0 is no lease
-  leases_.push_back({last_lease_, era_, now + policy_->half_open.lease});
+  leases_.push_back({++last_lease_, era_, now + policy_->half_open.lease});
   return Pass{era_, last_lease_};
 }
 
@@ -80,18 +79,14 @@ bool Breaker::let_in(TimePoint now) {
 
 void Breaker::conclude(Pass pass, Ending ending, TimePoint now, double random) {
   advance(now, random);
-  if (pass.probe()) {
-    std::erase_if(leases_, [&](const Lease& lease) { return lease.number == pass.lease; });
-  }
+  std::erase_if(leases_, [&](const Lease& lease) { return lease.number == pass.lease; });
   if (pass.era != era_ || ending.outcome == CallOutcome::kNeutral) return;
   if (state_ == BreakerState::kClosed) count(ending, now, random);
   if (state_ == BreakerState::kHalfOpen) judge_probe(ending, now, random);
 }
 
 std::optional<TimePoint> Breaker::only_counts_until() const noexcept {
-  if (state_ != BreakerState::kClosed || ramp_until_ || run_ > 0 || !window_.good()) {
-    return std::nullopt;
-  }
+  if (state_ != BreakerState::kClosed || run_ > 0 || !window_.good()) return std::nullopt;
   return window_.bucket_end();
 }
 
@@ -145,7 +140,7 @@ void Breaker::advance(TimePoint now, double random) {
   if (lost) return open(BreakerEvent::kProbeFailed, "probe_lost", now, random);
   if (!until_ || now < *until_) return;
   if (state_ == BreakerState::kOpen) return enter(BreakerEvent::kWaited, "open_time_over", now);
-  if (state_ == BreakerState::kForcedOpen) enter(BreakerEvent::kRelease, "forced_time_over", now);
+  enter(BreakerEvent::kRelease, "forced_time_over", now);
 }
 
 // An opening after a healthy time, which is the window or the open time that would follow,

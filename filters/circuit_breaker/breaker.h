@@ -116,8 +116,8 @@ class Breaker {
   double credit_ = 0;  // of the ramp: a call costs 1, each that asks brings the share
   // Outlive their state: a probe that is still out holds its place until it ends.
   std::vector<Lease> leases_;
-  std::uint32_t last_lease_ = 0;
-  std::uint32_t passed_ = 0;  // probes in a row
+  std::uint32_t last_lease_ = 0;  // 0 is no lease; four billion probes are not to be lived through
+  std::uint32_t passed_ = 0;      // probes in a row
 };
 
 // How long the opening after `openings` others lasts, before it is spread.

@@ -20,17 +20,18 @@ void take(CallTally& from, const CallTally& part) noexcept {
 }  // namespace
 
 CallWindow::CallWindow(Duration length, std::optional<std::uint32_t> calls)
-    : bucket_length_(std::max(length / kBuckets, Duration{1})) {
+    : bucket_length_(length / kBuckets) {
   if (calls) last_.resize(std::max<std::uint32_t>(*calls, 1));
 }
 
 void CallWindow::roll_to(TimePoint now) noexcept {
   const std::int64_t bucket = now.since_start / bucket_length_;
   if (bucket <= newest_) return;
-  const std::int64_t first = std::max(newest_ + 1, bucket - kBuckets + 1);
-  for (std::int64_t i = first; i <= bucket; ++i) {
-    take(sum_, buckets_[i % kBuckets]);
-    buckets_[i % kBuckets] = {};
+  const std::int64_t over = std::min(bucket - newest_, kBuckets);
+  for (std::int64_t i = 0; i < over; ++i) {
+    CallTally& gone = buckets_[(bucket - i) % kBuckets];
+    take(sum_, gone);
+    gone = {};
   }
   newest_ = bucket;
 }
@@ -62,13 +63,12 @@ std::optional<TimePoint> CallWindow::bucket_end() const noexcept {
 }
 
 CallTally CallWindow::tally(TimePoint now) noexcept {
-  if (last_.empty()) roll_to(now);
+  roll_to(now);  // where the last calls are counted, of empty buckets
   return sum_;
 }
 
 void CallWindow::clear() noexcept {
   buckets_ = {};
-  oldest_ = 0;
   sum_ = {};
 }
 

@@ -31,7 +31,7 @@ std::size_t UpstreamBreakers::KeyHash::operator()(const KeyView& key) const noex
 UpstreamBreakers::UpstreamBreakers(Setup setup, TimePoint now)
     : upstream_(std::move(setup.upstream)),
       route_(std::move(setup.route)),
-      shard_size_(std::max<std::size_t>(setup.keys / kShards, 1)),
+      shard_size_(setup.keys / kShards),
       seed_(setup.seed),
       listener_(setup.listener),
       policy_(std::move(setup.policy)),

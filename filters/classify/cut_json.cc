@@ -12,7 +12,7 @@ constexpr std::size_t kDeepest = 64;
 std::size_t element_size(std::string_view text) noexcept {
   const auto first = static_cast<unsigned char>(text.front());
   if (first == '\\') {
-    if (text.size() < 2 || text[1] != 'u') return 2;
+    if (!text.substr(1).starts_with('u')) return 2;
     const bool high = text.size() >= 4 && (text[2] == 'd' || text[2] == 'D') &&
                       std::string_view("89abAB").contains(text[3]);
     return high ? 12 : 6;
@@ -79,9 +79,8 @@ class Closer {
   }
 
   bool close() {
-    if (open_.empty() || open_.back() != text_[at_]) return false;
+    if (open_.back() != text_[at_]) return false;  // not empty: the outermost one ends the text
     open_.pop_back();
-    key_next_ = false;
     whole_ = ++at_;
     return !open_.empty();
   }
@@ -94,7 +93,7 @@ class Closer {
       if (at + size > text_.size()) break;
       at += size;
     }
-    if (at < text_.size() && text_[at] == '"') {
+    if (text_.substr(at).starts_with('"')) {
       at_ = at + 1;
       if (!key) whole_ = at_;
       return true;

@@ -55,11 +55,12 @@ std::optional<double> whole_number(std::string_view text) noexcept {
 
 // Exactly `size` digits from the front.
 std::optional<int> take_digits(std::string_view& text, std::size_t size) noexcept {
-  if (text.size() < size || !std::ranges::all_of(text.substr(0, size), is_digit)) {
-    return std::nullopt;
-  }
+  if (text.size() < size) return std::nullopt;
   int number = 0;
-  std::from_chars(text.data(), text.data() + size, number);
+  for (const char byte : text.substr(0, size)) {
+    if (!is_digit(byte)) return std::nullopt;
+    number = number * 10 + (byte - '0');
+  }
   text.remove_prefix(size);
   return number;
 }
@@ -139,9 +140,10 @@ int month_of(std::string_view name) noexcept {
   return found == kMonths.end() ? 0 : static_cast<int>(found - kMonths.begin()) + 1;
 }
 
-// The words of an HTTP date; its three forms differ in their separators and order.
+// The words of an HTTP date, and one too many; its three forms differ in their separators and
+// order.
 struct Words {
-  std::array<std::string_view, 6> word;
+  std::array<std::string_view, 7> word;
   std::size_t count = 0;
 };
 
@@ -159,7 +161,7 @@ Words words_of(std::string_view text) noexcept {
 }
 
 std::optional<int> small_number(std::string_view text) noexcept {
-  if (text.empty() || text.size() > 4) return std::nullopt;
+  if (text.size() > 4) return std::nullopt;
   std::optional<int> number = take_digits(text, text.size());
   return number;
 }
@@ -215,7 +217,6 @@ std::optional<Duration> hint_of_milliseconds(std::string_view text) {
 }
 
 std::optional<Duration> hint_of_units(std::string_view text) {
-  text = trimmed(text);
   const std::optional<double> seconds = take_units(text);
   if (!seconds || !text.empty()) return std::nullopt;
   return hint_of(*seconds);
@@ -227,19 +228,18 @@ std::optional<Duration> hint_of_moment(double moment, double now) {
 
 std::optional<double> parse_http_date(std::string_view text) {
   const Words words = words_of(text);
-  if (words.count < 5) return std::nullopt;
   const auto& word = words.word;
   const bool asctime = month_of(word[1]) != 0;  // "Sun Nov  6 08:49:37 1994"
   const std::string_view year_text = asctime ? word[4] : word[3];
   std::string_view time_text = asctime ? word[3] : word[4];
   const int month = month_of(asctime ? word[1] : word[2]);
-  const std::optional<int> day = small_number(asctime ? word[2] : word[1]);
+  const int day = small_number(asctime ? word[2] : word[1]).value_or(0);  // no date has such a day
   const std::optional<int> year = small_number(year_text);
   const std::optional<double> time = take_time(time_text);
   const bool zone_fits =
       asctime ? words.count == 5 : words.count == 6 && (word[5] == "GMT" || word[5] == "UTC");
-  if (month == 0 || !day || !year || !time || !time_text.empty() || !zone_fits) return std::nullopt;
-  return moment_of(full_year(*year, year_text.size()), month, *day, *time);
+  if (!year || !time || !time_text.empty() || !zone_fits) return std::nullopt;
+  return moment_of(full_year(*year, year_text.size()), month, day, *time);
 }
 
 std::optional<double> parse_rfc3339(std::string_view text) {

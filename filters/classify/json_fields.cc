@@ -30,7 +30,7 @@ void replace_foreign_bytes(std::string& text) {
 JsonValue value_of(dom::element element) {
   switch (element.type()) {
     case dom::element_type::STRING:
-      return {JsonValue::Kind::kText, std::string(std::string_view(element)), 0};
+      return {JsonValue::Kind::kText, std::string(std::string_view(element))};
     case dom::element_type::INT64: {
       const auto number = static_cast<std::int64_t>(element);
       return {JsonValue::Kind::kNumber, fmt::to_string(number), static_cast<double>(number)};
@@ -44,9 +44,9 @@ JsonValue value_of(dom::element element) {
       return {JsonValue::Kind::kNumber, fmt::to_string(number), number};
     }
     case dom::element_type::BOOL:
-      return {JsonValue::Kind::kLiteral, static_cast<bool>(element) ? "true" : "false", 0};
+      return {JsonValue::Kind::kLiteral, static_cast<bool>(element) ? "true" : "false"};
     case dom::element_type::NULL_VALUE:
-      return {JsonValue::Kind::kLiteral, "null", 0};
+      return {JsonValue::Kind::kLiteral, "null"};
     case dom::element_type::ARRAY:
     case dom::element_type::OBJECT:
       break;
@@ -145,7 +145,6 @@ JsonAnswer::JsonAnswer(std::string_view body) {
   document_->parse(closed);
 }
 
-JsonAnswer::JsonAnswer(JsonAnswer&&) noexcept = default;
 JsonAnswer::~JsonAnswer() = default;
 
 bool JsonAnswer::empty() const noexcept {

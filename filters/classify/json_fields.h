@@ -23,7 +23,8 @@ struct JsonValue {
 class JsonAnswer {
  public:
   explicit JsonAnswer(std::string_view body);
-  JsonAnswer(JsonAnswer&&) noexcept;
+  JsonAnswer(const JsonAnswer&) = delete;
+  JsonAnswer& operator=(const JsonAnswer&) = delete;
   ~JsonAnswer();
 
   // Nothing could be read: no JSON, or a lone scalar.

@@ -19,12 +19,12 @@ sys_days next_month(sys_seconds now) {
   return sys_days{(today.year() / today.month() + std::chrono::months{1}) / 1};
 }
 
-// Daylight saving time lasts from the second Sunday of March, 2:00 standard time, to the first
-// Sunday of November, 2:00 daylight time (15 USC 260a).
+// Daylight saving time lasts from the second Sunday of March, 2:00 standard time, which is 10:00
+// UTC, to the first Sunday of November, 2:00 daylight time, which is 9:00 UTC (15 USC 260a).
 hours pacific_offset(sys_seconds now) {
   const year this_year = year_month_day{floor<days>(now)}.year();
-  const sys_seconds begin = sys_days{this_year / std::chrono::March / Sunday[2]} + hours{2 + 8};
-  const sys_seconds end = sys_days{this_year / std::chrono::November / Sunday[1]} + hours{2 + 7};
+  const sys_seconds begin = sys_days{this_year / std::chrono::March / Sunday[2]} + hours{10};
+  const sys_seconds end = sys_days{this_year / std::chrono::November / Sunday[1]} + hours{9};
   return now >= begin && now < end ? hours{-7} : hours{-8};
 }
 

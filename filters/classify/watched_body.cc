@@ -6,14 +6,12 @@ namespace outrigger::filters {
 
 Task<Result<WatchedBody::Held>> WatchedBody::hold(std::uint64_t bytes, CancelScope& scope) {
   while (!ended_ && held_.bytes() <= bytes) {
-    if (rest_.length() && read_ >= *rest_.length()) co_return Held::kAll;
     Result<Slice> piece = co_await rest_.read(scope);
     if (!piece) {
       failure_ = std::move(piece).error();
       if (failure_->phase < Phase::kAnswered) failure_->phase = Phase::kAnswered;
       co_return std::unexpected(*failure_);
     }
-    read_ += piece->size();
     ended_ = piece->empty();
     held_.push(std::move(*piece));
   }
@@ -49,8 +47,7 @@ void WatchedBody::passed(std::uint64_t bytes) {
 }
 
 std::optional<Slice> WatchedBody::take_whole() {
-  const bool all = ended_ || (rest_.length() && read_ >= *rest_.length());
-  if (!all || failure_ || !judge_.record().concluded || rest_.trailers() != nullptr) {
+  if (!ended_ || failure_ || !judge_.record().concluded || rest_.trailers() != nullptr) {
     return std::nullopt;
   }
   if (held_.empty()) return Slice{};

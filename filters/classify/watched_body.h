@@ -21,8 +21,8 @@ class WatchedBody final : public http::BodySource {
   ~WatchedBody() override { judge_.abandon(); }
 
   enum class Held : std::uint8_t { kAll, kPart };
-  // Reads ahead until the end, or until more than `bytes` are held. An error is kept too: held
-  // bytes come before it.
+  // Reads ahead until the end, behind which its trailers are known, or until more than `bytes` are
+  // held. An error is kept too: held bytes come before it.
   Task<Result<Held>> hold(std::uint64_t bytes, CancelScope& scope);
   [[nodiscard]] const SliceQueue& held() const noexcept { return held_; }
   // All of it in one buffer, when it is held to its end, ends without trailers and was judged for
@@ -48,8 +48,7 @@ class WatchedBody final : public http::BodySource {
   http::Body rest_;
   Ends ends_;
   SliceQueue held_;
-  std::uint64_t read_ = 0;    // of `rest_`
-  std::uint64_t passed_ = 0;  // of that, to the reader
+  std::uint64_t passed_ = 0;  // to the reader
   bool ended_ = false;
   std::optional<Error> failure_;
 };

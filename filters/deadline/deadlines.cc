@@ -14,12 +14,10 @@ namespace {
 // Longer than any call: keeps sums with a point in time in range.
 constexpr double kMostSeconds = 10.0 * 365 * 24 * 3600;
 
-// `count` digits at `at`, which moves on; -1 when they are not all there.
-int digits(std::string_view text, std::size_t& at, std::size_t count) noexcept {
-  if (text.size() < at + count) return -1;
+// Of at most nine digits; -1 when one is none.
+int number_of(std::string_view digits) noexcept {
   int value = 0;
-  for (std::size_t i = 0; i < count; ++i) {
-    const char c = text[at++];
+  for (const char c : digits) {
     if (c < '0' || c > '9') return -1;
     value = value * 10 + (c - '0');
   }
@@ -30,17 +28,18 @@ int digits(std::string_view text, std::size_t& at, std::size_t count) noexcept {
 
 std::optional<Duration> parse_stainless_timeout(std::string_view text) {
   double seconds = 0;
-  const auto [end, error] =
-      std::from_chars(text.data(), text.data() + text.size(), seconds, std::chars_format::fixed);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  const char* const end = text.data() + text.size();
+  // What is no number, or none that a double holds, leaves 0.
+  if (std::from_chars(text.data(), end, seconds, std::chars_format::fixed).ptr != end) {
+    return std::nullopt;
+  }
   if (!(seconds > 0) || std::isinf(seconds)) return std::nullopt;
   return Duration{static_cast<std::int64_t>(std::min(seconds, kMostSeconds) * 1e9)};
 }
 
 std::optional<Duration> parse_grpc_timeout(std::string_view text) {
   if (text.size() < 2 || text.size() > 9) return std::nullopt;
-  std::size_t at = 0;
-  const int value = digits(text, at, text.size() - 1);
+  const int value = number_of(text.substr(0, text.size() - 1));
   if (value < 0) return std::nullopt;
   const auto seconds = [](std::int64_t count) -> Duration {
     return std::chrono::seconds(std::min(count, static_cast<std::int64_t>(kMostSeconds)));

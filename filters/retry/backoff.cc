@@ -7,8 +7,8 @@ namespace {
 
 using config::kLongestWait;
 
+// Of two that are in order.
 Duration between(Duration low, Duration high, Random& random) noexcept {
-  if (high <= low) return low;
   return low + Duration{static_cast<std::int64_t>(
                    random.below(static_cast<std::uint64_t>((high - low).count()) + 1))};
 }

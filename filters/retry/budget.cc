@@ -21,12 +21,12 @@ RetryAccount::RetryAccount(Duration window) noexcept
 // (another worker's clock was read earlier) counts with the newest.
 RetryAccount::Slot& RetryAccount::at(TimePoint now) noexcept {
   const std::int64_t number = now.since_start / tenth_;
-  if (number - newest_ >= static_cast<std::int64_t>(kSlots)) {
-    slots_ = {};
-    newest_ = number;
+  const std::int64_t over = std::min(number - newest_, kSlots);
+  for (std::int64_t i = 0; i < over; ++i) {
+    slots_[static_cast<std::size_t>((number - i) % kSlots)] = {};
   }
-  while (newest_ < number) slots_[static_cast<std::size_t>(++newest_) % kSlots] = {};
-  return slots_[static_cast<std::size_t>(newest_) % kSlots];
+  newest_ = std::max(newest_, number);
+  return slots_[static_cast<std::size_t>(newest_ % kSlots)];
 }
 
 std::int64_t RetryAccount::balance() const noexcept {

@@ -39,7 +39,7 @@ class RetryAccount {
   void charge(std::uint32_t cost, TimePoint now) noexcept;
 
  private:
-  static constexpr std::size_t kSlots = 10;
+  static constexpr std::int64_t kSlots = 10;
   struct Slot {
     std::int64_t earned = 0;  // in thousandths
     std::int64_t spent = 0;   // in thousandths

@@ -46,10 +46,9 @@ std::optional<SharedCooldowns::Running> SharedCooldowns::look(const CooldownKey&
   if (found == entries_.end()) return std::nullopt;
   Entry& entry = found->second;
   if (entry.until <= now) {
-    drop(found);
+    entries_.erase(found);
     return std::nullopt;
   }
-  order_.splice(order_.end(), order_, entry.place);
   Running running{entry.until - now, entry.verdict, false};
   if (passing == Passing::kProbes && entry.next_probe <= now) {
     entry.next_probe = now + kProbeEvery;
@@ -67,7 +66,6 @@ void SharedCooldowns::extend(const CooldownKey& key, Verdict verdict, Duration w
   if (found == entries_.end()) {
     if (!make_room(now)) return;
     found = entries_.emplace(key, Entry{}).first;
-    found->second.place = order_.insert(order_.end(), key);
   }
   Entry& entry = found->second;
   if (entry.until >= until && entry.until > now) return;
@@ -79,31 +77,17 @@ void SharedCooldowns::extend(const CooldownKey& key, Verdict verdict, Duration w
   }
 }
 
-// The keys least lately met go first; one that still runs is only moved back.
 bool SharedCooldowns::make_room(TimePoint now) {
-  for (std::size_t looked = 0; entries_.size() >= most_ && looked < order_.size(); ++looked) {
-    const auto oldest = entries_.find(order_.front());
-    if (oldest->second.until <= now) {
-      drop(oldest);
-      looked = 0;
-    } else {
-      order_.splice(order_.end(), order_, order_.begin());
-    }
-  }
+  if (entries_.size() < most_) return true;
+  std::erase_if(entries_, [now](const auto& entry) { return entry.second.until <= now; });
   return entries_.size() < most_;
-}
-
-void SharedCooldowns::drop(Entries::iterator entry) {
-  order_.erase(entry->second.place);
-  entries_.erase(entry);
 }
 
 void SharedCooldowns::lift(std::string_view upstream, std::string_view model,
                            std::uint64_t credential) {
   const std::scoped_lock lock(mutex_);
   for (const std::string_view part : {std::string_view{}, model}) {
-    const auto found = entries_.find({std::string(upstream), std::string(part), credential});
-    if (found != entries_.end()) drop(found);
+    entries_.erase({std::string(upstream), std::string(part), credential});
   }
 }
 

@@ -7,7 +7,6 @@
 #include <atomic>
 #include <compare>
 #include <cstdint>
-#include <list>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -94,27 +93,22 @@ class SharedCooldowns {
   static constexpr Duration kLongest = 40 * 24h;  // a quota of a month, and some
 
  private:
-  using Order = std::list<CooldownKey>;
   struct Entry {
     TimePoint until;
     TimePoint next_probe;
     Verdict verdict = Verdict::kThrottled;
-    Order::iterator place;  // oldest use first
   };
-  using Entries = std::map<CooldownKey, Entry>;
 
   enum class Passing : std::uint8_t { kProbes, kNobody };
   std::optional<Running> longest(std::string_view upstream, std::string_view model,
                                  std::uint64_t credential, TimePoint now, Passing passing);
   std::optional<Running> look(const CooldownKey& key, TimePoint now, Passing passing);
   bool make_room(TimePoint now);
-  void drop(Entries::iterator entry);
 
   const std::size_t most_;
   std::atomic<std::int64_t> latest_ = INT64_MIN;  // until when any cooldown runs
   mutable std::mutex mutex_;
-  Entries entries_;
-  Order order_;
+  std::map<CooldownKey, Entry> entries_;
 };
 
 }  // namespace outrigger::filters

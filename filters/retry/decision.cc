@@ -19,6 +19,7 @@ Stop standing_reason(const AttemptFacts& facts, const config::Retry& policy) noe
   }
   if (facts.circuit_open) return Stop::kCircuitOpen;
   if (facts.verdict == Verdict::kOk) return Stop::kOk;
+  if (facts.verdict == Verdict::kCancelled) return Stop::kCancelled;
   const bool wanted = policy.on_verdicts.contains(facts.verdict) || facts.upstream_word == true;
   if (is_final(facts.verdict) || !wanted) return Stop::kVerdict;
   if (facts.upstream_word == false) return Stop::kUpstreamSaidNo;

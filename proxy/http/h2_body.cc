@@ -39,6 +39,7 @@ Task<Result<Slice>> H2BodySource::read(CancelScope& scope) {
   if (!stream_->in.empty()) {
     Slice bytes = H2Session::take(*stream_);
     bytes_ += bytes.size();
+    taken_ += bytes.size();
     co_return bytes;
   }
   if (stream_->in_ended) co_return Slice{};

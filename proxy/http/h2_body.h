@@ -35,6 +35,8 @@ class H2BodySource : public BodySource {
 
  protected:
   [[nodiscard]] const H2StreamPtr& stream() const noexcept { return stream_; }
+  // What was read so far.
+  [[nodiscard]] std::uint64_t taken() const noexcept { return taken_; }
 
  private:
   Task<Status> wait(CancelScope& scope);
@@ -45,6 +47,7 @@ class H2BodySource : public BodySource {
   H2Pace pace_;
   Duration waited_{0};       // in this window, with nothing to read
   std::uint64_t bytes_ = 0;  // received in this window
+  std::uint64_t taken_ = 0;
 };
 
 // What send_body() moved.

@@ -263,7 +263,7 @@ Error H2Session::reset_error(const H2Stream& stream, std::uint32_t code) const {
       Errc::kReset, server ? Origin::kClient : Origin::kUpstream, Phase::kNoConnection, {}, {}};
   if (server) {
     error.reason = "client_gone";
-  } else if (code == NGHTTP2_REFUSED_STREAM) {
+  } else if (code == NGHTTP2_REFUSED_STREAM && !stream.head_done) {  // else it proves nothing
     error.reason = "stream_refused";
   } else if (h2_provoked(code) && !stream.reset_by_peer) {
     error.code = Errc::kProtocol;

@@ -158,6 +158,12 @@ constexpr ProblemKind kKinds[] = {
     {"request_head_timeout", 408, "http_request_error", "The request head came too slowly",
      "The header section of the request was not complete in server.limits.head_time.",
      "Look for a stalled client or network."},
+    {"stream_refused", 502, "connection_terminated", "The upstream refused the stream",
+     "The upstream refused the HTTP/2 stream before it did anything with it (REFUSED_STREAM), "
+     "again "
+     "and again. The call was not executed.",
+     "Send the request again: it is safe to. If it lasts, the upstream is at its limit of streams "
+     "or restarting."},
     {"stream_stalled", 504, "connection_read_timeout", "The upstream's stream came too slowly",
      "The stream brought fewer events than timeouts.progress asks for.",
      "Try again; timeouts.progress sets the least number of events in a time."},

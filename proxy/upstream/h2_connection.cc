@@ -53,16 +53,6 @@ void let_go(http::H2Stream& stream) {
   if (stream.session != nullptr && !over) stream.session->reset(stream, NGHTTP2_CANCEL);
 }
 
-class ResponseBody final : public http::H2BodySource {
- public:
-  ResponseBody(Dispatcher& loop, H2StreamPtr stream, std::unique_ptr<Pump> pump)
-      : H2BodySource(loop, std::move(stream)), pump_(std::move(pump)) {}
-  ~ResponseBody() override { let_go(*stream()); }
-
- private:
-  std::unique_ptr<Pump> pump_;
-};
-
 }  // namespace
 
 class H2Connection::Core final : public std::enable_shared_from_this<Core>,
@@ -89,6 +79,7 @@ class H2Connection::Core final : public std::enable_shared_from_this<Core>,
 
  private:
   struct Call;
+  class ResponseBody;
 
   Task<void> read();
   Task<void> write();
@@ -99,6 +90,7 @@ class H2Connection::Core final : public std::enable_shared_from_this<Core>,
   static Task<Result<http::ResponseHead>> await_head(Call& call, CancelScope& scope);
   Result<http::Response> respond(Call& call, http::ResponseHead head, const http::RequestHead& of);
   [[nodiscard]] Error with_phase(Error error, const http::H2Stream& stream) const;
+  Task<void> await_end(H2StreamPtr stream);
   [[nodiscard]] std::string_view scheme() const noexcept {
     return stream_->tls() != nullptr ? "https" : "http";
   }
@@ -124,6 +116,36 @@ class H2Connection::Core final : public std::enable_shared_from_this<Core>,
   std::optional<TimePoint> pinged_at_;
   std::vector<Signal*> settings_waiters_;
   TaskGroup tasks_;  // last: torn down first
+};
+
+// What is left of an exchange whose head is there. While the stream has its session, so has the
+// core.
+class H2Connection::Core::ResponseBody final : public http::H2BodySource {
+ public:
+  ResponseBody(Core& core, H2StreamPtr stream, std::unique_ptr<Pump> pump,
+               std::optional<std::uint64_t> length)
+      : H2BodySource(core.link_.loop(), std::move(stream)),
+        core_(core),
+        pump_(std::move(pump)),
+        length_(length) {}
+  ~ResponseBody() override {
+    if (lacks_only_its_end()) {
+      core_.tasks_.spawn(core_.await_end(stream()));
+    } else {
+      let_go(*stream());
+    }
+  }
+
+ private:
+  [[nodiscard]] bool lacks_only_its_end() const noexcept {
+    const http::H2Stream& it = *stream();
+    return it.session != nullptr && !it.failure && it.out_ended && !it.in_ended && it.in.empty() &&
+           taken() == length_;
+  }
+
+  Core& core_;
+  std::unique_ptr<Pump> pump_;
+  std::optional<std::uint64_t> length_;
 };
 
 // One exchange until its head is there; after that the response holds what is needed.
@@ -354,11 +376,24 @@ Result<http::Response> H2Connection::Core::respond(Call& call, http::ResponseHea
     if (!stream.in.empty()) response.body = http::Body(H2Session::take(stream));
     let_go(stream);
   } else {
-    response.body =
-        http::Body(std::make_unique<ResponseBody>(link_.loop(), call.stream, std::move(call.pump)),
-                   http::h2_content_length(response.head.headers));
+    const auto length = http::h2_content_length(response.head.headers);
+    response.body = http::Body(
+        std::make_unique<ResponseBody>(*this, call.stream, std::move(call.pump), length), length);
   }
   return response;
+}
+
+// END_STREAM may come in a frame of its own behind an answer whose reader, an HTTP/1 client, has
+// all that its length promised. A reset would count as an attack with the upstream
+// (CVE-2023-44487).
+Task<void> H2Connection::Core::await_end(H2StreamPtr stream) {
+  CancelScope timed(scope_);
+  DeadlineTimer timer(link_.loop(), timed);
+  timer.start(settings_.end_wait, {Errc::kTimeout, Origin::kUpstream, "connection_read_timeout"});
+  while (!stream->in_ended && !stream->failure) {
+    if (!co_await stream->readable.wait(timed)) break;
+  }
+  let_go(*stream);
 }
 
 // How far the request provably got; as on HTTP/1, a reset of the connection proves nothing.

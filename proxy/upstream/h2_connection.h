@@ -27,6 +27,8 @@ struct H2ConnectionSettings {
   Duration ping_after = 30s;
   Duration ping_wait = 15s;
   Duration ping_again = 330s;
+  // How long an answer that has come to its length may take to end its stream, before it is reset.
+  Duration end_wait = 5s;
 };
 
 class H2Connection {

@@ -177,10 +177,24 @@ TEST_P(ConnectH2, AStreamThatIsAlwaysRefusedEndsAsNothingSent) {
   upstream.expect("POST /p").always().rst_stream(NGHTTP2_REFUSED_STREAM);
   serve(kThreeAttempts);
   const Response answer = ask(post("/up/p", "{}"));
-  expect_problem(answer, 502);
+  expect_problem(answer, 502, "stream_refused");
   expect_gives_up(answer);
   EXPECT_EQ(story("/up/p"),
             "P1 refused_unsent; P1 refused_unsent; P1 refused_unsent (max_attempts)");
+}
+
+TEST_P(ConnectH2, AnUpstreamThatTakesNoStreamsIsNothingSent) {
+  Upstream full({.http = Http::k2, .h2 = {.max_concurrent_streams = 0}});
+  serve(ProxyConfig().workers(1).upstream(
+      "up", full, std::string(kThreeAttempts) + ", protocol: http2, timeouts: {connect: 1s}"));
+  const Response answer = ask(post("/up/p", "{}"));
+  EXPECT_TRUE(answer.status == 502 || answer.status == 503) << answer.status << answer.body;
+  expect_gives_up(answer);
+  EXPECT_TRUE(full.requests().empty());
+  EXPECT_EQ(story("/up/p").find("P2"), std::string::npos) << story("/up/p");
+  EXPECT_EQ(story("/up/p").find("P3"), std::string::npos) << story("/up/p");
+  full.drop_connections();
+  proxy().finish();
 }
 
 TEST_P(ConnectH2, AWriteBeyondGoawayIsSentAgainAndOneAtItIsNot) {
@@ -194,6 +208,30 @@ TEST_P(ConnectH2, AWriteBeyondGoawayIsSentAgainAndOneAtItIsNot) {
   EXPECT_EQ(ask(post("/up/beyond", "{}")).body, "well");
   expect_problem(ask(post("/up/at", "{}")), 502);
   EXPECT_EQ(hits("/at"), 1u);
+}
+
+// A server may end its stream in a frame behind the body. It was reset as soon as the body had come
+// to its Content-Length: such resets count as an attack with the upstream, and hid its trailers.
+TEST_P(ConnectH2, AnAnswerThatHasComeToItsLengthIsWaitedForAndNotReset) {
+  serve("retry: none");
+  for (const auto& [status, type] :
+       {std::pair{200, "text/plain"}, {200, "application/json"}, {500, "application/json"}}) {
+    SCOPED_TRACE(fmt::format("{} {}", status, type));
+    upstream.expect("GET /p").manually();
+    Client one = client();
+    const auto call = one.begin(get("/up/p"));
+    const Held served = upstream.accept();
+    served->start(status, {{"content-length", "4"}, {"content-type", type}});
+    served->send("true");
+    EXPECT_FALSE(served->client_gone(Deadline(kQuiet)));
+    served->finish({{"x-sum", "1"}});
+    const Response answer = call->read_all();
+    EXPECT_EQ(answer.body, "true");
+    EXPECT_TRUE(answer.complete);
+    // HTTP/1 has no trailers behind a Content-Length (RFC 9112 6.3).
+    const std::string expected = GetParam().client == Http::k2 ? "1" : "";
+    EXPECT_EQ(value_of(answer.trailers, "x-sum"), expected);
+  }
 }
 
 // A stream that is reset is no connection that went stale: each reset was one attempt too many that

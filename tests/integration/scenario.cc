@@ -29,8 +29,8 @@ void Scenario::serve(const std::string& keys) {
   serve(with(keys));
 }
 
-void Scenario::serve(const ProxyConfig& config) {
-  proxy_.emplace(config);
+void Scenario::serve(const ProxyConfig& config, const ProxyOptions& options) {
+  proxy_.emplace(config, options);
 }
 
 ProxyConfig Scenario::with(const std::string& keys) {

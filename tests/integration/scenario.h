@@ -38,7 +38,7 @@ class Scenario : public ::testing::TestWithParam<Protocols> {
  protected:
   // Serves the upstream as "/up/..." with these keys.
   void serve(const std::string& keys);
-  void serve(const ProxyConfig& config);
+  void serve(const ProxyConfig& config, const ProxyOptions& options = {});
   [[nodiscard]] ProxyConfig with(const std::string& keys);
   [[nodiscard]] TestProxy& proxy() { return *proxy_; }
 

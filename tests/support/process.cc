@@ -1,6 +1,8 @@
 #include "tests/support/process.h"
 
 #include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -27,11 +29,27 @@ void write_file(const std::string& path, const std::string& text) {
 
 namespace {
 
+bool leave_mounts() {
+  return ::unshare(CLONE_NEWNS) == 0 &&
+         ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
+}
+
+void limit(__rlimit_resource what, const std::optional<std::uint64_t>& most) {
+  const rlimit both{most.value_or(0), most.value_or(0)};
+  if (most) ::setrlimit(what, &both);
+}
+
 // In the child, between fork and exec: only async-signal-safe calls.
-[[noreturn]] void become(char* const* arguments, const char* folder, const rlimit* files) {
+[[noreturn]] void become(char* const* arguments, const ProcessOptions& options) {
   std::signal(SIGPIPE, SIG_DFL);
-  if (files != nullptr) ::setrlimit(RLIMIT_NOFILE, files);
-  if (::chdir(folder) != 0) ::_exit(126);
+  limit(RLIMIT_NOFILE, options.max_files);
+  limit(RLIMIT_FSIZE, options.max_file_bytes);
+  const char* resolv_conf = options.resolv_conf.empty() ? nullptr : options.resolv_conf.c_str();
+  if (resolv_conf != nullptr && (!leave_mounts() || ::mount(resolv_conf, "/etc/resolv.conf",
+                                                            nullptr, MS_BIND, nullptr) != 0)) {
+    ::_exit(125);
+  }
+  if (::chdir(options.folder.c_str()) != 0) ::_exit(126);
   const int flags = O_WRONLY | O_CREAT | O_APPEND;
   const int out = ::open("stdout", flags, 0600);
   const int err = ::open("stderr", flags, 0600);
@@ -48,18 +66,21 @@ namespace {
 
 }  // namespace
 
+bool may_mount() {
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(leave_mounts() ? 0 : 1);
+  int status = 1;
+  return child > 0 && ::waitpid(child, &status, 0) == child && status == 0;
+}
+
 Process::Process(std::vector<std::string> command, ProcessOptions options)
     : options_(std::move(options)) {
   std::vector<char*> arguments;
   for (std::string& word : command) arguments.push_back(word.data());
   arguments.push_back(nullptr);
-  const rlim_t files = options_.max_files.value_or(0);
-  const rlimit limit{files, files};
   pid_ = ::fork();
   if (pid_ < 0) give_up("fork: {}", std::strerror(errno));
-  if (pid_ == 0) {
-    become(arguments.data(), options_.folder.c_str(), options_.max_files ? &limit : nullptr);
-  }
+  if (pid_ == 0) become(arguments.data(), options_);
 }
 
 Process::~Process() {

@@ -17,9 +17,14 @@ std::string read_file(const std::string& path);  // "" when it is not there
 void write_file(const std::string& path, const std::string& text);
 
 struct ProcessOptions {
-  std::string folder = {};                      // working folder; holds `stdout` and `stderr`
-  std::optional<std::uint64_t> max_files = {};  // RLIMIT_NOFILE
+  std::string folder = {};                           // working folder; holds `stdout` and `stderr`
+  std::optional<std::uint64_t> max_files = {};       // RLIMIT_NOFILE
+  std::optional<std::uint64_t> max_file_bytes = {};  // RLIMIT_FSIZE: a disk that is full
+  std::string resolv_conf = {};  // a file that it sees as /etc/resolv.conf; may_mount() only
 };
+
+// Whether this user may give a child its own view of the file system.
+bool may_mount();
 
 class Process {
  public:

@@ -98,9 +98,11 @@ Proxy::Proxy(const std::string& binary, const ProxyConfig& config, ProxyOptions 
   // Freed memory that AddressSanitizer holds back would hide what the memory tests measure.
   ::setenv("ASAN_OPTIONS", "quarantine_size_mb=4:thread_local_quarantine_size_kb=64", 0);
   ::setenv("UBSAN_OPTIONS", "print_stacktrace=1", 0);
-  process_ = std::make_unique<Process>(
-      std::vector<std::string>{binary, "run", config_path()},
-      ProcessOptions{.folder = folder_.path(""), .max_files = options_.max_files});
+  process_ = std::make_unique<Process>(std::vector<std::string>{binary, "run", config_path()},
+                                       ProcessOptions{.folder = folder_.path(""),
+                                                      .max_files = options_.max_files,
+                                                      .max_file_bytes = options_.max_file_bytes,
+                                                      .resolv_conf = options_.resolv_conf});
   wait_until_ready();
   // The connection that asked for readiness may linger for a moment.
   descriptors_before_ = process_->descriptors().size();

@@ -57,6 +57,8 @@ class ProxyConfig {
 
 struct ProxyOptions {
   std::optional<std::uint64_t> max_files = {};
+  std::optional<std::uint64_t> max_file_bytes = {};
+  std::string resolv_conf = {};
   bool check_descriptors = true;
   std::string config_name = "outrigger.yaml";  // relative to the folder
   // Lays the file out as a mounted ConfigMap: name -> ..data/name, ..data -> ..first.

@@ -51,13 +51,14 @@ Socket& Socket::operator=(Socket&& other) noexcept {
   return *this;
 }
 
-Socket Socket::listen(std::uint16_t port, int backlog) {
+Socket Socket::listen(std::uint16_t port, int backlog, const std::string& address) {
   Socket socket(new_socket());
   set_option(socket.fd_, SOL_SOCKET, SO_REUSEADDR, 1);
-  const sockaddr_in address = loopback(port);
-  if (::bind(socket.fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+  sockaddr_in where = loopback(port);
+  ::inet_pton(AF_INET, address.c_str(), &where.sin_addr);
+  if (::bind(socket.fd_, reinterpret_cast<const sockaddr*>(&where), sizeof where) != 0 ||
       ::listen(socket.fd_, backlog) != 0) {
-    give_up("cannot listen on 127.0.0.1:{}: {}", port, std::strerror(errno));
+    give_up("cannot listen on {}:{}: {}", address, port, std::strerror(errno));
   }
   return socket;
 }

@@ -23,8 +23,10 @@ class Socket {
   Socket& operator=(Socket&& other) noexcept;
   ~Socket() { close(); }
 
-  // A listener on 127.0.0.1; port 0 lets the kernel choose.
-  static Socket listen(std::uint16_t port = 0, int backlog = 1024);
+  // A listener on 127.0.0.1, or another address of the loopback interface; port 0 lets the kernel
+  // choose.
+  static Socket listen(std::uint16_t port = 0, int backlog = 1024,
+                       const std::string& address = "127.0.0.1");
   static Socket connect(std::uint16_t port, ConnectOptions options = {});
   // Sends the SYN and does not wait for what comes of it.
   static Socket start_connect(std::uint16_t port, ConnectOptions options = {});

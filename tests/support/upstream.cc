@@ -34,7 +34,8 @@ void Held::release() {
 }
 
 Upstream::Upstream(UpstreamOptions options)
-    : options_(std::move(options)), listener_(Socket::listen(options_.port)) {
+    : options_(std::move(options)),
+      listener_(Socket::listen(options_.port, 1024, options_.address)) {
   port_ = listener_.local_port();
   if (options_.alpn.empty()) options_.alpn = options_.http == Http::k2 ? "h2" : "http/1.1";
   acceptor_ = std::thread([this] { accept_connections(); });

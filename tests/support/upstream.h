@@ -26,6 +26,7 @@ struct UpstreamOptions {
   TlsFiles files = {};     // with tls; a trusted_ca demands client certificates
   std::string alpn = {};   // with tls; default by `http`
   std::uint16_t port = 0;  // 0: a free one
+  std::string address = "127.0.0.1";
   H2Options h2 = {};
 };
 

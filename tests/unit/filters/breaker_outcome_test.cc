@@ -115,6 +115,7 @@ TEST(BreakerOutcome, OfAConnectionFollowsThePhase) {
     EXPECT_FALSE(of_connection(row.attempt).slow) << "a slow answer is not the connection's fault";
     EXPECT_EQ(of_call(row.attempt, keyed({BreakerKey::kModel})).outcome, row.model);
     EXPECT_EQ(of_call(row.attempt, keyed({BreakerKey::kEndpoint})).outcome, row.endpoint);
+    EXPECT_FALSE(of_call(row.attempt, keyed({BreakerKey::kEndpoint})).slow);
   }
 }
 

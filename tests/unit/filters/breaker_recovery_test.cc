@@ -121,6 +121,17 @@ TEST_F(BreakerRecoveryTest, ALostProbeFailsWhenItsLeaseRunsOut) {
   EXPECT_EQ(state(), BreakerState::kOpen);
 }
 
+TEST_F(BreakerRecoveryTest, OneLostProbeOfTwoIsAFailure) {
+  policy_.half_open.probes = 2;
+  become_half_open();
+  ASSERT_TRUE(ask().has_value());
+  wait(30s);
+  ASSERT_TRUE(ask().has_value());
+  wait(30s);
+  EXPECT_EQ(because(), "probe_lost");
+  EXPECT_EQ(breaker().status(now_).probes_out, 1u);
+}
+
 TEST_F(BreakerRecoveryTest, ConcurrentArrivalsGetAsManyProbesAsThereAre) {
   policy_.half_open.probes = 3;
   become_half_open();
@@ -201,6 +212,16 @@ TEST_F(BreakerRecoveryTest, ARampCountsAndTripsLikeAnyClosedTime) {
   }
   EXPECT_EQ(state(), BreakerState::kOpen);
   EXPECT_EQ(breaker().retry_after(now_), 10s) << "no healthy time lay between";
+  EXPECT_FALSE(breaker().status(now_).ramping) << "it is over";
+}
+
+TEST_F(BreakerRecoveryTest, AResetEndsTheRamp) {
+  policy_.ramp = 10s;
+  become_half_open();
+  calls(2, kGood);
+  ASSERT_TRUE(breaker().status(now_).ramping);
+  breaker().reset(now_);
+  calls(5, kGood);
 }
 
 TEST_F(BreakerRecoveryTest, ForcedOpenRefusesUntilReleasedOrItsTimeIsOver) {
@@ -303,6 +324,7 @@ TEST_F(BreakerRecoveryTest, AReloadKeepsAnOpenTimeUpToTheNewLongestAndTheProbesT
 }
 
 TEST_F(BreakerRecoveryTest, TheWaitWhileProbesAreOutIsShort) {
+  EXPECT_EQ(breaker().retry_after(now_), 0s) << "closed";
   become_half_open();
   EXPECT_EQ(breaker().retry_after(now_), 0s);
   ASSERT_TRUE(ask().has_value());

@@ -128,6 +128,50 @@ TEST_F(BreakerSharedTest, WithoutModelsInTheKeyEveryOpenKeyCounts) {
   EXPECT_EQ(group_->opened_by_keys(now_), 5s);
 }
 
+TEST_F(BreakerSharedTest, TheUpstreamIsOpenUntilFewerModelsAreThanThat) {
+  policy_.upstream_opens_at = 2;
+  change_policy();
+  for (const char* model : {"a", "b", "c"}) {
+    trip(model);
+    wait(1s);
+  }
+  EXPECT_EQ(group_->opened_by_keys(now_), 3s) << "until b ends; c alone is not enough";
+}
+
+TEST_F(BreakerSharedTest, OnlyKeysThatAreOpenOpenTheUpstream) {
+  trip("a");
+  trip("b");
+  EXPECT_EQ(group_->opened_by_keys(now_), std::nullopt) << "not where the policy does not say so";
+  wait(5s);
+  policy_.upstream_opens_at = 2;
+  change_policy();
+  ASSERT_TRUE(ask("a").has_value()) << "a probe is out";
+  ASSERT_TRUE(ask("b").has_value());
+  trip("c");
+  EXPECT_EQ(group_->opened_by_keys(now_), std::nullopt) << "a and b are half-open";
+  Attempt lost = ended(Verdict::kRefusedUnsent);
+  lost.phase = Phase::kNoConnection;
+  for (int i = 0; i < 2; ++i) {
+    const auto permit = group_->host().ask(now_);
+    group_->host().end(permit->pass, lost, now_);
+  }
+  ASSERT_EQ(group_->host().state(), BreakerState::kOpen);
+  EXPECT_EQ(group_->opened_by_keys(now_), std::nullopt) << "the host is no key";
+}
+
+TEST_F(BreakerSharedTest, ByHandAllBreakersAreMoved) {
+  policy_.key = {};
+  change_policy();
+  ASSERT_TRUE(breakers_.force_close("llm", now_));
+  EXPECT_EQ(group_->whole().state(), BreakerState::kDisabled);
+  EXPECT_EQ(group_->host().state(), BreakerState::kDisabled);
+  ASSERT_TRUE(breakers_.reset("llm", now_));
+  EXPECT_EQ(group_->whole().state(), BreakerState::kClosed);
+  EXPECT_EQ(state("to come"), BreakerState::kClosed);
+  ASSERT_TRUE(breakers_.reset("llm", now_));
+  EXPECT_EQ(group_->counts(now_).transitions[0][0], 0u) << "from closed to closed is no change";
+}
+
 TEST_F(BreakerSharedTest, AReloadKeepsStateAndHandsTheNewPolicyOn) {
   trip("big");
   policy_.failures_in_a_row = 3;
@@ -193,6 +237,7 @@ TEST_F(BreakerSharedTest, AHalfOpenKeyThatNobodyAsksForLongIsForgotten) {
   EXPECT_EQ(group_->keys(), 1u);
   wait(2s);
   EXPECT_EQ(group_->keys(), 0u);
+  EXPECT_EQ(group_->all().size(), 3u) << "host, whole and overflow";
 }
 
 TEST_F(BreakerSharedTest, ALongModelNameIsCut) {
@@ -291,21 +336,24 @@ TEST_F(BreakerSharedTest, MetricsShowTheStrictestStateAndExactTimes) {
   has(R"(outrigger_circuit_next_probe_seconds{upstream="llm"} 0)");
 }
 
-// Successes are counted without the lock while all is well: the same must come of it.
+// Successes are counted without the lock while all is well: the same must come of it. Every other
+// upstream is well for long.
 TEST_F(BreakerSharedTest, ItCountsAsTheBreakerAloneWould) {
   policy_.failures_in_a_row = 4;
   policy_.slow = config::SlowCalls{.first_event = 1s, .rate = 0.3};
   for (std::uint64_t seed = 0; seed < 300; ++seed) {
     Random random(seed);
-    if (seed % 3 == 0) policy_.window_calls = 15;
+    policy_.window_calls = seed % 3 == 0 ? std::optional<std::uint32_t>(15) : std::nullopt;
     SharedBreakers breakers({.listener = {}, .seed = 1});
     const auto group = breakers.of("llm", {}, policy_, now_);
     Breaker alone(std::make_shared<const config::CircuitBreaker>(policy_), now_);
-    const std::uint64_t health = 2 + random.below(40);
+    const std::uint64_t health = seed % 2 == 0 ? 1000 : 2 + random.below(40);
     for (int i = 0; i < 300; ++i) {
       now_ = now_ + Duration{static_cast<std::int64_t>(random.below(800'000'000))};
       Attempt attempt = ended(random.below(health) == 0 ? Verdict::kTransient : Verdict::kOk);
       if (random.below(health) == 0) attempt.answered = TimePoint{2s};
+      if (random.below(health) == 0) attempt.scope = config::Scope::kEndpoint;
+      attempt.failed = attempt.verdict != Verdict::kOk && random.below(2) == 0;
       const auto permit = group->ask(key("m"), now_);
       const auto pass = alone.ask(now_, 0.5);
       ASSERT_EQ(permit.has_value(), pass.has_value()) << "seed " << seed << ", call " << i;

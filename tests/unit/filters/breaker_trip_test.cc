@@ -121,6 +121,36 @@ TEST_F(BreakerTripTest, AWindowRollsOverWithNoTraffic) {
   EXPECT_EQ(state(), BreakerState::kOpen);
 }
 
+// What SharedBreaker builds its lock-free way on.
+TEST_F(BreakerTripTest, ASuccessIsOnlyCountedWhileClosedAndNothingFailedOfLate) {
+  EXPECT_TRUE(breaker().only_counts_until());
+  call(kBad);
+  EXPECT_FALSE(breaker().only_counts_until()) << "a success would end the run";
+  call(kGood);
+  EXPECT_FALSE(breaker().only_counts_until()) << "it may complete the least number of calls";
+  wait(60s);
+  call(kGood);
+  EXPECT_TRUE(breaker().only_counts_until()) << "the window forgot the failure";
+  call(kThrottled);
+  EXPECT_FALSE(breaker().only_counts_until());
+  wait(60s);
+  call(kBad);
+  wait(60s);
+  EXPECT_EQ(breaker().status(now_).window.calls, 0u);
+  EXPECT_FALSE(breaker().only_counts_until()) << "the run has no clock";
+  call(kGood);
+  call(kSlow);
+  EXPECT_FALSE(breaker().only_counts_until());
+  wait(60s);
+  trip();
+  EXPECT_FALSE(breaker().only_counts_until());
+  wait(5s);
+  EXPECT_FALSE(breaker().only_counts_until()) << "half-open: it may close it";
+  breaker_.reset();
+  breaker().force_close(now_);
+  EXPECT_FALSE(breaker().only_counts_until());
+}
+
 // The same outcomes at once, and spread as far as the window surely reaches.
 TEST_F(BreakerTripTest, ABurstAndASpreadGiveTheSameVerdict) {
   for (std::uint64_t seed = 0; seed < 2000; ++seed) {

@@ -24,7 +24,6 @@ TEST(Deadlines, ReadsTheTimeoutsOfStainlessLibraries) {
       {" 60", {}},   {"60s", {}},     {"0x10", {}},   {"+5", {}},
   };
   for (const Row& row : kRows) EXPECT_EQ(parse_stainless_timeout(row.text), row.time) << row.text;
-  EXPECT_LE(*parse_stainless_timeout("99999999999999999999999"), 10 * 366 * 24h);
 }
 
 // gRPC over HTTP/2: TimeoutValue is at most 8 digits; units H M S m u n.
@@ -41,7 +40,6 @@ TEST(Deadlines, ReadsGrpcTimeouts) {
       {"0S", 0s},
   };
   for (const Row& row : kRows) EXPECT_EQ(parse_grpc_timeout(row.text), row.time) << row.text;
-  EXPECT_GT(*parse_grpc_timeout("99999999H"), 24h * 365);
 }
 
 // RFC 3339 5.6, with its examples (5.8).
@@ -97,7 +95,6 @@ TEST(Deadlines, ReadsOursAsDurationOrTime) {
   EXPECT_EQ(parse_deadline("1m30s", kNow), 90s);
   EXPECT_EQ(parse_deadline("2026-02-01T00:00:09Z", kNow), 10s);
   EXPECT_EQ(parse_deadline("2026-01-31T00:00:00Z", kNow), 0s) << "has passed";
-  EXPECT_GT(*parse_deadline("9999-12-31T23:59:59Z", kNow), 24h * 365);
   EXPECT_EQ(parse_deadline("30", kNow), std::nullopt);
   EXPECT_EQ(parse_deadline("soon", kNow), std::nullopt);
   EXPECT_EQ(parse_deadline("", kNow), std::nullopt);
@@ -115,6 +112,15 @@ TEST(Deadlines, NoBytesTakeThemOutOfBounds) {
       if (time) EXPECT_GE(*time, 0s) << text;
     }
   }
+}
+
+TEST(Deadlines, AreAtMostTenYears) {
+  constexpr Duration kMost = 10 * 365 * 24h;
+  EXPECT_EQ(parse_stainless_timeout("99999999999999999999999"), kMost);
+  EXPECT_EQ(parse_stainless_timeout("315360001"), kMost);
+  EXPECT_EQ(parse_stainless_timeout("315359999"), kMost - 1s);
+  EXPECT_EQ(parse_grpc_timeout("99999999H"), kMost);
+  EXPECT_EQ(parse_deadline("9999-12-31T23:59:59Z", kNow), kMost);
 }
 
 TEST(Deadlines, TheLeastWins) {

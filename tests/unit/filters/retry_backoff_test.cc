@@ -24,7 +24,7 @@ TEST(Backoff, StaysWithinTheBoundsOfItsJitter) {
   Random random(1);
   for (const Row& row : kRows) {
     EXPECT_EQ(backoff_wait(policy(Jitter::kNone), row.retry, 0s, random), row.ceiling);
-    Duration least = 1h, most = 0s;
+    Duration least = 1h, least_equal = 1h, most = 0s;
     for (int i = 0; i < 500; ++i) {
       const Duration full = backoff_wait(policy(Jitter::kFull), row.retry, 0s, random);
       EXPECT_GE(full, 0s);
@@ -34,7 +34,9 @@ TEST(Backoff, StaysWithinTheBoundsOfItsJitter) {
       const Duration equal = backoff_wait(policy(Jitter::kEqual), row.retry, 0s, random);
       EXPECT_GE(equal, row.ceiling / 2);
       EXPECT_LE(equal, row.ceiling);
+      least_equal = std::min(least_equal, equal);
     }
+    EXPECT_LT(least_equal, row.ceiling * 11 / 20) << "equal jitter reaches down to the half";
     EXPECT_LT(least, row.ceiling / 20) << "full jitter reaches down to nothing";
     EXPECT_GT(most, row.ceiling - row.ceiling / 20) << "and up to its ceiling";
   }

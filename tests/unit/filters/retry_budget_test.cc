@@ -34,6 +34,14 @@ TEST(RetryBudget, RequestsEarnAndRetriesCost) {
   EXPECT_TRUE(account.spend(5, 0, at(2s))) << "a time-out costs five";
 }
 
+TEST(RetryBudget, NearlyEnoughIsNotEnough) {
+  RetryAccount account(10s);
+  for (int i = 0; i < 3; ++i) account.earn(0.333, at(0s));
+  EXPECT_FALSE(account.can_spend(1, 0, at(0s)));
+  account.earn(0.001, at(0s));
+  EXPECT_TRUE(account.can_spend(1, 0, at(0s)));
+}
+
 TEST(RetryBudget, WhatWasEarnedExpires) {
   RetryAccount account(10s);
   for (int i = 0; i < 100; ++i) account.earn(0.2, at(0s));

@@ -46,6 +46,9 @@ TEST(Cooldowns, ThoseOfAModelLeaveItsSiblingsAloneThoseOfACredentialDoNot) {
   EXPECT_EQ(left(cooldowns, "gpt-5-mini", at(0s)), 60s);
   EXPECT_EQ(left(cooldowns, "gpt-5", at(0s)), 60s) << "the longest counts";
   EXPECT_EQ(cooldowns.meet("openai", "gpt-5", 7, at(0s))->verdict, Verdict::kQuotaExhausted);
+  cooldowns.extend(kModel, Verdict::kThrottled, 60s, at(0s));
+  EXPECT_EQ(cooldowns.meet("openai", "gpt-5", 7, at(0s))->verdict, Verdict::kQuotaExhausted)
+      << "of two that are as long, the wider one";
 }
 
 TEST(Cooldowns, AreKeyedByWhatTheVerdictSaysSomethingOf) {
@@ -96,11 +99,20 @@ TEST(Cooldowns, ForgetWhatHasRunOutAndNeverWhatRuns) {
   EXPECT_EQ(cooldowns.size(), 3u);
 }
 
+TEST(Cooldowns, ThoseThatHaveRunOutAreForgottenWhenTheyAreAskedFor) {
+  SharedCooldowns cooldowns;
+  cooldowns.extend(kModel, Verdict::kThrottled, 1s, at(0s));
+  cooldowns.extend(kCredential, Verdict::kThrottled, 1h, at(0s));
+  EXPECT_EQ(left(cooldowns, "gpt-5", at(1s)), 1h - 1s);
+  EXPECT_EQ(cooldowns.size(), 1u);
+}
+
 TEST(Cooldowns, NoWaitTakesThemOutOfBounds) {
   SharedCooldowns cooldowns;
   cooldowns.extend(kModel, Verdict::kThrottled, Duration::max(), at(0s));
   EXPECT_EQ(left(cooldowns, "gpt-5", at(0s)), SharedCooldowns::kLongest);
   cooldowns.extend(kCredential, Verdict::kThrottled, -5s, at(0s));
+  cooldowns.extend(kCredential, Verdict::kThrottled, 0s, at(0s));
   EXPECT_EQ(cooldowns.size(), 1u);
 }
 
@@ -123,6 +135,22 @@ TEST(Cooldowns, NeverDecreaseWhateverComes) {
       EXPECT_LE(cooldowns.size(), 16u);
     }
   }
+}
+
+TEST(Cooldowns, AreWorthKeepingFromTheirLastSecondsOnAndOfAQuotaToTheLast) {
+  SharedCooldowns cooldowns;
+  cooldowns.extend(kModel, Verdict::kThrottled, 60s, at(0s));
+  cooldowns.extend(kCredential, Verdict::kQuotaExhausted, 60s, at(0s));
+  const auto kept = [&](Duration when) {
+    std::vector<CooldownKey> keys;
+    for (const SavedCooldown& one : cooldowns.snapshot(at(when), 0)) keys.push_back(one.key);
+    return keys;
+  };
+  using Keys = std::vector<CooldownKey>;
+  EXPECT_EQ(kept(60s - SharedCooldowns::kWorthKeeping - 1ns), (Keys{kCredential, kModel}));
+  EXPECT_EQ(kept(60s - SharedCooldowns::kWorthKeeping), Keys{kCredential});
+  EXPECT_EQ(kept(60s - 1ns), Keys{kCredential});
+  EXPECT_EQ(kept(60s), Keys{});
 }
 
 TEST(Cooldowns, OutliveARestart) {

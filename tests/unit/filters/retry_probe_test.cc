@@ -128,6 +128,11 @@ TEST(GiveUp, TellsClientsToStopAndWhenToComeBack) {
   advise_to_give_up(other, std::nullopt, 0);
   EXPECT_EQ(other.status, 500);
   EXPECT_EQ(other.headers.find("retry-after")->value, "7");
+  advise_to_give_up(other, 1001ms, 0);
+  EXPECT_EQ(other.headers.find("retry-after")->value, "2") << "never too early";
+  advise_to_give_up(other, Duration{0}, 0);  // at once is no time that libraries understand
+  EXPECT_EQ(other.headers.find("retry-after")->value, "1");
+  EXPECT_EQ(other.headers.find("retry-after-ms")->value, "1");
 }
 
 TEST(GiveUp, ReadsWhatLibrariesSay) {

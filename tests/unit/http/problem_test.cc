@@ -109,6 +109,7 @@ TEST(ProblemTable, MapsErrorsByReasonThenByCodeOriginAndPhase) {
       {kTimeout, kClient, kNoConnection, "body_too_slow", "body_too_slow", 408},
       {kTimeout, kClient, kNoConnection, "anything", "body_too_slow", 408},
       {kReset, kUpstream, kFullyWritten, "connection_terminated", "connection_terminated", 502},
+      {kReset, kUpstream, kNothingAccepted, "stream_refused", "stream_refused", 502},
       {kClosed, kUpstream, kAnswered, "", "http_response_incomplete", 502},
       {kReset, kClient, kNoConnection, "connection_terminated", "client_gone", 499},
       {kCancelled, kClient, kNoConnection, "cancelled", "client_gone", 499},

@@ -116,6 +116,66 @@ TEST_F(H2ConnectionEndTest, FailsABodyThatIsCutShort) {  // DESIGN 1.3
   ASSERT_TRUE(run_until([&] { return closed == 1; }));
 }
 
+// A reader of an answer with a length need not ask for its end: an HTTP/1 client has it all.
+class H2ConnectionAnswerEndTest : public H2ConnectionTest {
+ protected:
+  // An answer of which all four bytes were read, and not its end.
+  Call& read_to_its_length() {
+    greet();
+    Call& one = call();
+    one.read_body = false;
+    go(one);
+    settle();
+    peer->headers(1, {{":status", "200"}, {"content-length", "4"}});
+    peer->send(frame(test::kData, 0, 1, "true"));
+    EXPECT_TRUE(answered(one));
+    calls.tasks->spawn([](Call& it) -> Task<void> {
+      Result<Slice> bytes = co_await (*it.outcome)->body.read(*it.scope);
+      it.body = bytes ? bytes->view() : "";
+    }(one));
+    EXPECT_TRUE(run_until([&] { return one.body == "true"; }));
+    one.outcome.reset();
+    return one;
+  }
+};
+
+TEST_F(H2ConnectionAnswerEndTest, IsAwaitedBehindItsLength) {
+  read_to_its_length();
+  settle();
+  EXPECT_EQ(peer->find(test::kRstStream, 1), nullptr);
+  EXPECT_EQ(connection->live(), 1u);
+  peer->send(frame(test::kData, test::kEndStream, 1, ""));
+  EXPECT_TRUE(run_until([&] { return connection->live() == 0; }));
+  EXPECT_EQ(peer->find(test::kRstStream, 1), nullptr);
+}
+
+TEST_F(H2ConnectionAnswerEndTest, IsNotAwaitedForEver) {
+  settings.end_wait = 1ms;
+  connect();
+  read_to_its_length();
+  EXPECT_TRUE(run_until([&] { return peer->find(test::kRstStream, 1) != nullptr; }));
+}
+
+TEST_F(H2ConnectionAnswerEndTest, IsAwaitedByNobodyWhenTheConnectionGoes) {
+  read_to_its_length();
+  connection.reset();
+  settle();
+}
+
+// RFC 9113 8.7 speaks of streams that nothing was done with: after a head it would be a lie.
+TEST_F(H2ConnectionEndTest, ARefusalAfterTheHeadIsNone) {
+  greet();
+  Call& one = get();
+  settle();
+  peer->headers(1, kOk);
+  settle();
+  peer->send(frame(test::kRstStream, 0, 1, test::big_endian(NGHTTP2_REFUSED_STREAM, 4)));
+  ASSERT_TRUE(finished(one));
+  ASSERT_FALSE(*one.body_status);
+  EXPECT_EQ(one.body_status->error().reason, "http_response_incomplete");
+  EXPECT_EQ(one.body_status->error().phase, Phase::kAnswered);
+}
+
 TEST_F(H2ConnectionEndTest, FinishesWhatRunsAfterAGoaway) {
   greet();
   Call& one = get();

@@ -39,6 +39,10 @@ TEST(BuiltInRules, JudgeFailuresByWhatBrokeAndHowFarItGot) {
        Verdict::kRefusedUnsent},
       {failure(kDestination, kNoConnection, "destination_ip_prohibited", Origin::kProxy),
        Verdict::kClientError},
+      {failure(kConfig, kNoConnection, "proxy_configuration_error", Origin::kProxy),
+       Verdict::kClientError},
+      {failure(kTooLarge, kNothingAccepted, "http_response_header_section_size"),
+       Verdict::kClientError},
       // Our timers.
       {failure(kTimeout, kFullyWritten, "http_response_timeout"), Verdict::kTimeout},
       {failure(kTimeout, kPartlyWritten, "connection_write_timeout"), Verdict::kTimeout},
@@ -73,6 +77,36 @@ TEST(BuiltInRules, JudgeFailuresByWhatBrokeAndHowFarItGot) {
         << error.reason << " at " << to_string(error.phase);
     EXPECT_FALSE(says.because.empty());
     EXPECT_EQ(nobody_waits(error), verdict == Verdict::kCancelled) << error.reason;
+  }
+}
+
+TEST(BuiltInRules, SayWhatBrokeBeforeAnythingWasSent) {
+  const std::pair<Errc, std::string_view> rows[] = {
+      {Errc::kResolve, "the upstream's name did not resolve: nothing was sent"},
+      {Errc::kTls, "no TLS connection came about: nothing was sent"},
+      {Errc::kTimeout, "no connection came about in time: nothing was sent"},
+      {Errc::kOverload, "no connection was free: nothing was sent"},
+      {Errc::kConnect, "the upstream took no byte of the request"},
+  };
+  for (const auto& [code, because] : rows) {
+    EXPECT_EQ(judge_failure(failure(code, Phase::kNoConnection, "any")).because, because);
+  }
+  EXPECT_EQ(judge_failure(failure(Errc::kProtocol, Phase::kFullyWritten, "any")).because,
+            "the answer was no valid HTTP");
+}
+
+TEST(BuiltInRules, SayWhatIsWrongWithASuccess) {
+  const std::pair<std::string_view, BuiltIn> rows[] = {
+      {"truncated", {Verdict::kTruncated, "the answer lacks its end"}},
+      {"invalid_json", {Verdict::kInvalidResponse, "the answer is broken JSON"}},
+      {"wrong_content_type",
+       {Verdict::kInvalidResponse, "the answer has another content type than was asked for"}},
+      {"empty_body", {Verdict::kInvalidResponse, "the answer has no body"}},
+      {"another", {Verdict::kInvalidResponse, "the answer is no success, whatever its status"}},
+  };
+  for (const auto& [defect, says] : rows) {
+    EXPECT_EQ(judge_defect(defect).verdict, says.verdict) << defect;
+    EXPECT_EQ(judge_defect(defect).because, says.because) << defect;
   }
 }
 

@@ -165,6 +165,8 @@ TEST_F(ClassifierTest, ReadsWhatACutBodyStillSays) {
 TEST_F(ClassifierTest, AnErrorWhoseBodyIsLostKeepsItsVerdict) {
   const Error lost{Errc::kReset, Origin::kUpstream, Phase::kAnswered, "connection_terminated", {}};
   EXPECT_EQ(judge_failure(lost, 429).verdict, Verdict::kThrottled);
+  EXPECT_EQ(judge_failure(lost, 400).verdict, Verdict::kClientError);
+  EXPECT_EQ(judge_failure(lost, 399).verdict, Verdict::kTruncated);
   EXPECT_EQ(judge_failure(lost, 200).verdict, Verdict::kTruncated);
 }
 
@@ -191,6 +193,7 @@ TEST_F(ClassifierTest, NoRuleSpeaksOfWhatNobodyWaitedFor) {
   const Error gone{
       Errc::kReset, Origin::kClient, Phase::kFullyWritten, "connection_terminated", {}};
   EXPECT_EQ(judge_failure(gone).verdict, Verdict::kCancelled);
+  EXPECT_EQ(judge_failure(gone).because, "nobody waits for it any more");
   EXPECT_EQ(judge_failure(gone, 200).verdict, Verdict::kCancelled);
 }
 
@@ -273,7 +276,10 @@ TEST_F(ClassifierTest, GrpcAnswersAreJudgedByTheirStatus) {
 
 TEST_F(ClassifierTest, TheServersWordTurnsARefusalIntoATransient) {
   const Fields yes = {{"x-should-retry", "true"}};
+  rule(Verdict::kClientError, [](ClassifyRule& r) { r.status = {exactly(400)}; });
+  ASSERT_EQ(judge(400).rule, 0);
   const Judgement refusal = judge(400, {}, yes);
+  EXPECT_EQ(refusal.rule, -1) << "no rule said so";
   EXPECT_EQ(refusal.verdict, Verdict::kTransient);
   EXPECT_EQ(refusal.because, "the upstream says that it should be repeated");
   EXPECT_EQ(judge(401, {}, yes).verdict, Verdict::kAuth);
@@ -314,11 +320,15 @@ TEST_F(ClassifierTest, ResetsExplainLimitsOnly) {
   const Fields fields = {{"x-ratelimit-remaining", "0"}, {"x-ratelimit-reset", "30"}};
   EXPECT_EQ(judge(429, {}, fields).hint, 30s);
   EXPECT_EQ(judge(503, {}, fields).hint, 30s);
+  EXPECT_EQ(judge(402, {}, fields).hint, 30s);
   EXPECT_EQ(judge(404, {}, fields).hint, std::nullopt);
+  EXPECT_EQ(judge(500, {}, fields).hint, std::nullopt);
   EXPECT_EQ(judge(200, {}, fields).hint, std::nullopt);
+  EXPECT_EQ(judge(200, {}, {{"retry-after", "30"}}).hint, std::nullopt);
 }
 
 TEST_F(ClassifierTest, ASuccessIsReadOnlyWhereARuleDoubtsIt) {
+  EXPECT_TRUE(wants(400));
   EXPECT_TRUE(wants(429));
   EXPECT_TRUE(wants(500, {}));
   EXPECT_FALSE(wants(200));
@@ -336,6 +346,19 @@ TEST_F(ClassifierTest, ASuccessIsReadOnlyWhereARuleDoubtsIt) {
   EXPECT_FALSE(wants(200, {{"content-type", "text/event-stream"}}));
   EXPECT_FALSE(wants(200, {{"content-type", "application/x-ndjson"}}));
   EXPECT_FALSE(wants(200, {{"content-type", "image/png"}}));
+  const std::vector<ClassifyRule> others = policies_.classify;
+  const auto doubts = [&](auto set) {
+    policies_.classify.clear();
+    rule(Verdict::kClientError, [&](ClassifyRule& r) {
+      r.status = {exactly(200)};
+      set(r);
+    });
+    rule(Verdict::kClientError, [](ClassifyRule& r) { r.status = {exactly(500)}; });
+    return wants(200) && !wants(200, {{"content-type", "image/png"}});
+  };
+  EXPECT_TRUE(doubts([](ClassifyRule& r) { r.error = {"oops"}; }));
+  EXPECT_TRUE(doubts([](ClassifyRule& r) { r.message = {"oops"}; }));
+  policies_.classify = others;
   EXPECT_TRUE(wants(200, {{"content-type", "image/png"}, {"x-degraded", "1"}}));
   EXPECT_FALSE(wants(204));
   EXPECT_TRUE(wants(300, {}));

@@ -29,6 +29,9 @@ TEST(HintValues, ReadsRetryAfterInEveryForm) {
       {"Fri, 27 Nov 2026 19:00:30 GMT", 30s},   // RFC 9110 5.6.7 IMF-fixdate
       {"Friday, 27-Nov-26 19:00:30 GMT", 30s},  // rfc850-date
       {"Fri Nov 27 19:00:30 2026", 30s},        // asctime-date
+      {"Fri, 27 Nov 2026 19:00:30 UTC", 30s},
+      {"Fri, 27 Nov 2026 19:00:30 GMT x", std::nullopt},
+      {"Fri Nov 27 19:00:30 2026 x", std::nullopt},
       {"2026-11-27T19:01:00Z", 60s},
       {"34s", 34s},  // protobuf, llm 2.4 Gemini
       {"6m0s", 6min},
@@ -54,6 +57,7 @@ TEST(HintValues, TellsResetsApartByMagnitude) {
       {"0", 0s},
       {"12", 12s},
       {"2592000", 720h},             // 30 days: the last that is a delta (llm 2.4)
+      {"2592001", std::nullopt},     // a moment of 1970
       {"1795806042", 42s},           // epoch seconds: GitHub, Cohere
       {"1795806042500", 42500ms},    // epoch milliseconds: OpenRouter
       {"1795805999", std::nullopt},  // past
@@ -81,6 +85,7 @@ TEST(HintValues, ReadsTheWaitThatAMessageNames) {
       {"try again in 1 hour 5 minutes", 3900s},
       {"You will regain access on 2026-12-01 at 00:00 UTC.", 77h},  // Anthropic
       {"You will regain access on 2026-12-01.", 77h},
+      {"You will regain access on 2026-12-01 at midnight.", 77h},
       {"You will regain access on 2026-11-01 at 00:00 UTC.", std::nullopt},
       {"try again in a moment", std::nullopt},
       {"try again in 5", std::nullopt},
@@ -94,6 +99,7 @@ TEST(HintValues, ReadsTheWaitThatAMessageNames) {
 TEST(HintValues, ReadsUnitsOnlyWhole) {
   EXPECT_EQ(hint_of_units("0.8s"), 800ms);
   EXPECT_EQ(hint_of_units("5 seconds"), 5s);
+  EXPECT_EQ(hint_of_units(" 5s\t"), 5s);
   for (const std::string_view text : {"5", "5x", "s", "5s!", "-5s", "1s 2", ""}) {
     EXPECT_EQ(hint_of_units(text), std::nullopt) << text;
   }
@@ -124,6 +130,8 @@ TEST(HintValues, KnowsEveryNameOfAUnit) {
 TEST(HintValues, ReadsZonesAndLeapSeconds) {
   const double noon = parse_rfc3339("2026-11-27T12:00:00Z").value();
   EXPECT_EQ(parse_rfc3339("2026-11-27T12:00:00z"), noon);
+  EXPECT_EQ(parse_rfc3339("2026-11-27t12:00:00Z"), noon);
+  EXPECT_EQ(parse_rfc3339("2026-11-27 12:00:00Z"), noon);
   EXPECT_EQ(parse_rfc3339("2026-11-27T14:30:00+02:30"), noon);
   EXPECT_EQ(parse_rfc3339("2026-11-27T09:30:00-02:30"), noon);
   EXPECT_EQ(parse_rfc3339("2026-11-27T11:59:60Z"), noon);
@@ -140,14 +148,23 @@ TEST(HintValues, RefusesDatesThatDoNotExist) {
        {"Fri, 31 Nov 2026 19:00:30 GMT", "Fri, 27 Nov 2026 24:00:00 GMT",
         "Fri, 27 Nov 2026 19:60:00 GMT", "Fri, 27 Xyz 2026 19:00:00 GMT",
         "Fri, 27 Nov 2026 19:00:00 PST", "Fri, 27 Nov 2026 19:00:00", "27 Nov 2026",
-        "Fri, 27 Nov 20260 19:00:00 GMT"}) {
+        "Fri, 27 Nov 20260 19:00:00 GMT", "Fri, 2x Nov 2026 19:00:00 GMT",
+        "Fri, 27 Nov 2x26 19:00:00 GMT", "Fri, 27 Nov 2026 noon GMT",
+        "Fri, 27 Nov 2026 19:00:00x GMT", "Fri", ""}) {
     EXPECT_EQ(parse_http_date(text), std::nullopt) << text;
   }
-  for (const std::string_view text : {"2026-13-01T00:00:00Z", "2026-02-29T00:00:00Z",
-                                      "2026-01-01T00:00:00", "2026-1-1T00:00:00Z", "2026-01-01"}) {
+  for (const std::string_view text :
+       {"2026-13-01T00:00:00Z", "2026-02-29T00:00:00Z", "2026-01-01T00:00:00", "2026-1-1T00:00:00Z",
+        "2026-01-01", "-01-01T00:00:00Z", "2026--01T00:00:00Z", "2026-01-T00:00:00Z",
+        "2026-01-0100:00:00Z", "202x-01-01T00:00:00Z", "2026-01-01T:00:00Z",
+        "2026-01-01T12::00Z"}) {
     EXPECT_EQ(parse_rfc3339(text), std::nullopt) << text;
   }
   EXPECT_EQ(parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT"), 784111777);
+  EXPECT_EQ(parse_http_date("Sunday, 06-Nov-94 08:49:37 GMT"), 784111777);
+  EXPECT_EQ(parse_http_date("Thursday, 01-Jan-70 00:00:00 GMT"), 0);
+  EXPECT_EQ(parse_http_date("Tuesday, 01-Jan-69 00:00:00 GMT"), 3124224000) << "2069";
+  EXPECT_LT(*parse_http_date("Tuesday, 01-Jan-126 00:00:00 GMT"), 0) << "the year 126";
   EXPECT_EQ(parse_rfc3339("1985-04-12T23:20:50.52Z"), 482196050.52);
 }
 

@@ -34,6 +34,9 @@ TEST(JsonFields, AreFoundByPointer) {
       {R"({"x":-3})", "/x", "-3"},
       {R"({"x":18446744073709551615})", "/x", "18446744073709551615"},
       {R"({"a/b":{"m~n":1}})", "/a~1b/m~0n", "1"},  // RFC 6901 5
+      {R"({"a/":1})", "/a~1", "1"},
+      {R"({"a~":1})", "/a~", "1"},
+      {R"({"":{"b":1}})", "//b", "1"},
       {R"({"a":["x","y"]})", "/a/1", "y"},
       {R"({"a":["x","y"]})", "/a/*", "x|y"},
       {R"({"a":[{"b":[{"c":1}]},{"b":[{"c":2},{"c":3}]}]})", "/a/*/b/*/c", "1|2|3"},
@@ -53,8 +56,30 @@ TEST(JsonFields, AreFoundByPointer) {
       {"data: {\"a\":1}\n\n", "/a", "1"},
       {"{\"a\":1} and more", "/a", "1"},
       {"{\"a\":\"caf\xE9\",\"b\":2}", "/b", "2"},  // Latin 1
+      {"{\"a\":\"caf\xC3\xA9\",\"b", "/a", "caf\xC3\xA9"},
   };
   for (const auto& [body, pointer, values] : rows) EXPECT_EQ(found(body, pointer), values) << body;
+}
+
+TEST(JsonFields, AreSixteenAtMost) {
+  EXPECT_EQ(JsonAnswer("{\"a\":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]}").find("/a/*").size(),
+            16u);
+}
+
+TEST(JsonFields, AScalarIsTheFirstTextOrNumber) {
+  const JsonAnswer answer(R"({"a":[null,true,{"b":1},"text",7],"n":[[],7,"x"],"none":[{},false]})");
+  EXPECT_EQ(answer.scalar("/a/*")->text, "text");
+  EXPECT_EQ(answer.scalar("/n/*")->number, 7);
+  EXPECT_FALSE(answer.scalar("/none/*"));
+}
+
+TEST(JsonFields, LettersAreComparedWithoutCaseAndNothingElseIs) {
+  for (const auto& [text, part] : {std::pair{"A ZONE", "zone"}, {"a zone", "A Z"}, {"x", ""}}) {
+    EXPECT_TRUE(contains_ignore_case(text, part)) << text << ", " << part;
+  }
+  for (const auto& [text, part] : {std::pair{"[", "{"}, {"@", "`"}, {"abc", "abd"}, {"", "x"}}) {
+    EXPECT_FALSE(contains_ignore_case(text, part)) << text << ", " << part;
+  }
 }
 
 TEST(JsonFields, OfACutBodyAreReadAsFarAsTheyGo) {
@@ -67,7 +92,23 @@ TEST(JsonFields, OfACutBodyAreReadAsFarAsTheyGo) {
       {R"({"a":"b\)", R"({"a":"b"})"},
       {R"({"a":"b\u12)", R"({"a":"b"})"},
       {R"({"a":"b\ud83d\ude)", R"({"a":"b"})"},
+      {R"({"a":"b\n)", R"({"a":"b\n"})"},
+      {R"({"a":"\u00e9b)", R"({"a":"\u00e9b"})"},
+      {R"({"a":"\uD83D\uDE00c)", R"({"a":"\uD83D\uDE00c"})"},
+      {R"({"a":"\uD83D\uDE)", R"({"a":""})"},
+      {R"({"a":"\nb)", R"({"a":"\nb"})"},
+      {R"({"a":"b\ud83d\ude00)", R"({"a":"b\ud83d\ude00"})"},
+      {R"({"a":"b\ud83d\ude00c)", R"({"a":"b\ud83d\ude00c"})"},
+      {R"({"a":"\ud83d\ude00","b)", R"({"a":"\ud83d\ude00"})"},
       {"{\"a\":\"b\xC3", R"({"a":"b"})"},
+      {"{\"a\":\"b\xC3\xA4", "{\"a\":\"b\xC3\xA4\"}"},
+      {"{\"a\":\"b\xE0\xA4", R"({"a":"b"})"},
+      {"{\"a\":\"b\xE2\x82\xAC", "{\"a\":\"b\xE2\x82\xAC\"}"},
+      {"{\"a\":\"b\xF0\x9F\x98", R"({"a":"b"})"},
+      {"{\"a\":\"b\xF0\x9F\x98\x80", "{\"a\":\"b\xF0\x9F\x98\x80\"}"},
+      {R"(["a","b)", R"(["a","b"])"},
+      {R"([{"a":1},"b)", R"([{"a":1},"b"])"},
+      {R"({"a":[1}})", R"({"a":[1]})"},
       {R"({"a":12)", R"({})"},  // perhaps 123
       {R"({"a":12,)", R"({"a":12})"},
       {R"({"a":tru)", R"({})"},
@@ -79,6 +120,7 @@ TEST(JsonFields, OfACutBodyAreReadAsFarAsTheyGo) {
       {"no", ""},
   };
   for (const auto& [text, closed] : rows) EXPECT_EQ(close_cut_json(text), closed) << text;
+  EXPECT_EQ(close_cut_json(std::string(100, '[')), std::string(64, '[') + std::string(64, ']'));
 }
 
 // However a document is cut, the rest of it is a document, and says nothing that the whole does
@@ -125,6 +167,11 @@ TEST(JsonFields, PassTheTestsOfRules) {
       {{"/ok", Check::kEquals, "true", 0}, false},
       {{"/n", Check::kEquals, "3", 0}, true},
       {{"/n", Check::kEquals, "3.0", 0}, true},
+      {{"/n", Check::kEquals, "4", 0}, false},
+      {{"/n", Check::kEquals, "3x", 0}, false},
+      {{"/n", Check::kEquals, "", 0}, false},
+      {{"/s", Check::kEquals, "0", 0}, false},
+      {{"/ok", Check::kEquals, "0", 0}, false},
       {{"/t", Check::kEquals, "3", 0}, true},
       {{"/t", Check::kEquals, "3.0", 0}, false},
       {{"/f", Check::kEquals, "1", 0}, true},

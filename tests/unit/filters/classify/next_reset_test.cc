@@ -59,7 +59,10 @@ TEST(NextReset, IsAlwaysAheadAndNear) {
 
 TEST(NextReset, IsNothingForAClockThatIsWrong) {
   EXPECT_EQ(time_until(Until::kNone, at("2026-11-27T19:00:00Z")), std::nullopt);
-  for (const double now : {-1.0, 1e18, std::numeric_limits<double>::quiet_NaN()}) {
+  EXPECT_EQ(time_until(Until::kNextDayUtc, 0), 24h);
+  EXPECT_EQ(time_until(Until::kNextDayUtc, at("9999-12-31T23:59:59Z")), 1s);
+  const double year_10000 = at("9999-12-31T23:59:59Z") + 1;
+  for (const double now : {-1.0, year_10000, 1e18, std::numeric_limits<double>::quiet_NaN()}) {
     EXPECT_EQ(time_until(Until::kNextDayUtc, now), std::nullopt);
   }
 }

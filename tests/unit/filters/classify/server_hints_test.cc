@@ -43,6 +43,7 @@ TEST(ServerHints, AskedByHeaders) {
       {{{"retry-after", "junk"}, {"retry-after-ms", "40"}}, 40ms},
       {{{"retry-after", "-3"}}, std::nullopt},
       {{{"x-retried", "3"}}, std::nullopt},
+      {{{"x-retry-count", "3"}}, std::nullopt},
       {{}, std::nullopt},
   };
   for (const auto& [fields, wait] : rows) {
@@ -66,6 +67,15 @@ TEST(ServerHints, AskedByTheBody) {
   const Row rows[] = {
       {R"({"retry_after": 0.5})", 500ms},
       {R"({"retry_after": "12"})", 12s},
+      {R"({"retry_after_ms": 1500})", 1500ms},
+      {R"({"error": {"retry_after_ms": 250}})", 250ms},
+      {R"({"retryAfter": 3})", 3s},
+      {R"({"retry_after_seconds": 4})", 4s},
+      {R"({"error": {"retry_after": 5}})", 5s},
+      {R"({"error": {"retry_after_seconds": 6}})", 6s},
+      {R"({"error": {"metadata": {"retry_after_seconds": 8}}})", 8s},
+      {R"({"resets_in_seconds": 9})", 9s},
+      {R"({"error": {"resets_at": 1795806010}})", 10s},
       {R"({"error": {"resets_in_seconds": 3600}})", 1h},
       {R"({"error": {"details": [{"@type": "type.googleapis.com/google.rpc.Help"},
           {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "34s"}]}})",
@@ -80,6 +90,11 @@ TEST(ServerHints, AskedByTheBody) {
       {"retry_after", std::nullopt},
   };
   for (const auto& [body, wait] : rows) EXPECT_EQ(wait_of(read({}, body).asked), wait) << body;
+}
+
+TEST(ServerHints, OfTwoThatSayTheSameTheFirstIsNamed) {
+  EXPECT_EQ(read({{"retry-after", "7"}}, R"({"retry_after": 7})").asked->from, "retry-after");
+  EXPECT_EQ(read({{"retry-after", "7"}}, R"({"retry_after": 8})").asked->from, "the body");
 }
 
 TEST(ServerHints, AMessageIsAskedOnlyWhereNothingElseSpeaks) {
@@ -116,7 +131,13 @@ TEST(ServerHints, ResetsCountForTheExhaustedDimension) {
       // Azure: -1 is "not known", and so is its zero (llm 2.4).
       {{{"x-ratelimit-remaining-tokens", "-1"}, {"x-ratelimit-reset-tokens", "0"}}, std::nullopt},
       {{{"ratelimit", "\"default\";r=0;t=30, \"daily\";r=5;t=3000"}}, 30s},
+      {{{"ratelimit", "\"default\";t=30;r=0"}}, 30s},
       {{{"ratelimit", "limit=100, remaining=0, reset=31"}}, 31s},
+      {{{"x-ratelimit-remaining-requests", "0"},  // what is no number says nothing
+        {"x-ratelimit-reset-requests", "5s"},
+        {"x-ratelimit-remaining-tokens", "unlimited"},
+        {"x-ratelimit-reset-tokens", "60s"}},
+       5s},
       {{{"ratelimit", "limit=100;w=60, remaining=3, reset=31"}}, std::nullopt},
       {{{"ratelimit-remaining", "0"}, {"ratelimit-reset", "8"}}, 8s},
       {{{"x-ratelimit-reset-ms", "90"}}, 90ms},
