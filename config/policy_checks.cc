@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "config/credential_checks.h"
+#include "config/loop_guard_checks.h"
 #include "config/units.h"
 
 namespace outrigger::config {
@@ -17,6 +19,7 @@ struct Level {
   bool inherits;
   bool routes_verify;  // a route of this upstream uses its `verify`
   bool whole;          // nothing is missing because it was wrong
+  const std::vector<Endpoint>& endpoints;
 };
 
 bool said(const Level& level, std::string_view key, const Checker& checker) {
@@ -227,6 +230,11 @@ void check_level(const Level& level, Checker& checker) {
   if (says({"circuit_breaker"})) check_breaker(level, checker);
   if (says({"circuit_breaker", "timeouts"})) check_breaker_timers(level, checker);
   if (says({"commit"})) check_commit(level, checker);
+  if (says({"loop_guard"})) check_loop_guard(level.policies, level.path, checker);
+  if (says({"credentials"})) {
+    check_credentials(level.endpoints, level.policies, level.path,
+                      level.whole ? Decoded::kWhole : Decoded::kInPart, checker);
+  }
 }
 
 }  // namespace
@@ -236,11 +244,11 @@ void check_policies(const Upstream& upstream, const std::string& path, Decoded d
   const bool whole = decoded == Decoded::kWhole;
   const bool routes_verify = std::ranges::any_of(
       upstream.routes, [](const Route& route) { return route.policies.replay == Replay::kVerify; });
-  check_level({upstream.policies, path, false, routes_verify, whole}, checker);
+  check_level({upstream.policies, path, false, routes_verify, whole, upstream.endpoints}, checker);
   for (std::size_t i = 0; i < upstream.routes.size(); ++i) {
-    check_level(
-        {upstream.routes[i].policies, fmt::format("{}.routes[{}]", path, i), true, false, whole},
-        checker);
+    check_level({upstream.routes[i].policies, fmt::format("{}.routes[{}]", path, i), true, false,
+                 whole, upstream.endpoints},
+                checker);
   }
 }
 

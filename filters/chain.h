@@ -37,9 +37,13 @@ class ChainBuilder {
  private:
   [[nodiscard]] std::unique_ptr<Filter> breaker(const config::Upstream& upstream,
                                                 const config::Route* route) const;
+  [[nodiscard]] std::unique_ptr<Filter> credentials(const config::Upstream& upstream,
+                                                    const config::Route* route) const;
   [[nodiscard]] Chain in_order(std::unique_ptr<Filter> observe, const config::Policies& policies,
                                std::string_view upstream, std::unique_ptr<Filter> circuit_breaker,
-                               std::unique_ptr<Filter> send) const;
+                               std::unique_ptr<Filter> send,
+                               std::unique_ptr<Filter> credentials = nullptr,
+                               std::unique_ptr<Filter> sign = nullptr) const;
 
   ChainContext& context_;
   TimePoint now_;

@@ -27,9 +27,15 @@ struct ReplayContext {
 
 class ReplayBody final : public http::BodySource {
  public:
-  // Keeps bodies of at most `most` bytes.
+  // How long a body is kept, and why not a longer one: a literal.
+  struct Most {
+    Most(std::uint64_t most, std::string_view reason = "body_over_buffer") noexcept  // NOLINT
+        : bytes(most), why(reason) {}
+    std::uint64_t bytes;
+    std::string_view why;
+  };
   ReplayBody(Dispatcher& loop, const ReplayContext& context,
-             std::unique_ptr<http::BodySource> inner, std::uint64_t most) noexcept;
+             std::unique_ptr<http::BodySource> inner, Most most) noexcept;
   ReplayBody(const ReplayBody&) = delete;
   ReplayBody& operator=(const ReplayBody&) = delete;
   ~ReplayBody() override;
@@ -78,7 +84,7 @@ class ReplayBody final : public http::BodySource {
   Dispatcher& loop_;
   const ReplayContext& context_;
   std::unique_ptr<http::BodySource> inner_;
-  const std::uint64_t most_;
+  const Most most_;
   std::vector<Slice> memory_;
   std::uint64_t memory_bytes_ = 0;  // before all that is on disk
   std::shared_ptr<Spill> spill_;    // set once the memory was too small

@@ -9,7 +9,7 @@ namespace {
 class GatewayTest : public ChainTest {
  protected:
   void send() {
-    add(std::make_unique<Gateway>(policies_));
+    add(std::make_unique<Gateway>(policies_, pressure_));
     end_with([this](Exchange& seen) -> Task<Result<http::Response>> {
       reached_ = true;
       for (;;) {
@@ -30,6 +30,7 @@ class GatewayTest : public ChainTest {
   }
 
   config::Policies policies_;
+  Pressure pressure_;
   bool reached_ = false;
   std::string uploaded_;
 };
