@@ -137,13 +137,11 @@ void check_credentials(const std::vector<Endpoint>& endpoints, const Policies& p
   const Credentials& credentials = *policies.credentials;
   const std::string at = path + ".credentials";
   if (credentials.keys.empty() && !credentials.aws) {
-    if (decoded != Decoded::kWhole) return;
-    for (const std::string_view key : {"header", "scheme", "keep_client"}) {
-      if (!checker.wrote(fmt::format("{}.{}", at, key))) continue;
-      checker.warning(Code::kSuspicious, fmt::format("{}.{}", at, key),
-                      fmt::format("{} has no effect: there are no keys", key),
+    // A profile may name the header and leave the keys to others.
+    if (decoded == Decoded::kWhole && checker.wrote(at + ".keep_client")) {
+      checker.warning(Code::kSuspicious, at + ".keep_client",
+                      "keep_client has no effect: there are no keys",
                       "name some in credentials.keys");
-      return;
     }
     return;
   }

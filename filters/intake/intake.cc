@@ -53,9 +53,10 @@ void Intake::keep_body(Exchange& exchange) const {
   const bool spares = context_.pressure != nullptr && context_.pressure->spares() &&
                       !signs(policies_) && wanted > kSpared;
   const ReplayBody::Most most{spares ? kSpared : wanted, spares ? "overload" : "body_over_buffer"};
+  const auto length = exchange.request.body.length();
   exchange.request.body.wrap_source([&](std::unique_ptr<http::BodySource> inner) {
-    auto body =
-        std::make_unique<ReplayBody>(exchange.loop, context_.replay, std::move(inner), most);
+    auto body = std::make_unique<ReplayBody>(exchange.loop, context_.replay, std::move(inner), most,
+                                             length);
     exchange.replay = body.get();
     return body;
   });

@@ -24,8 +24,9 @@ struct Operation {
 }  // namespace
 
 ReplayBody::ReplayBody(Dispatcher& loop, const ReplayContext& context,
-                       std::unique_ptr<http::BodySource> inner, Most most) noexcept
-    : loop_(loop), context_(context), inner_(std::move(inner)), most_(most) {}
+                       std::unique_ptr<http::BodySource> inner, Most most,
+                       std::optional<std::uint64_t> length) noexcept
+    : loop_(loop), context_(context), inner_(std::move(inner)), most_(most), length_(length) {}
 
 ReplayBody::~ReplayBody() {
   drop();

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,7 +36,8 @@ class ReplayBody final : public http::BodySource {
     std::string_view why;
   };
   ReplayBody(Dispatcher& loop, const ReplayContext& context,
-             std::unique_ptr<http::BodySource> inner, Most most) noexcept;
+             std::unique_ptr<http::BodySource> inner, Most most,
+             std::optional<std::uint64_t> length = std::nullopt) noexcept;
   ReplayBody(const ReplayBody&) = delete;
   ReplayBody& operator=(const ReplayBody&) = delete;
   ~ReplayBody() override;
@@ -54,9 +56,9 @@ class ReplayBody final : public http::BodySource {
   [[nodiscard]] std::string prefix(std::size_t most) const;
   // Whether the client's last byte is kept or passed on.
   [[nodiscard]] bool ended() const noexcept { return ended_; }
-  // The whole body is in memory.
+  // The whole body is in memory. Whoever sends one of known length may not have asked for its end.
   [[nodiscard]] bool whole_in_memory() const noexcept {
-    return ended_ && keeping_ && spill_ == nullptr;
+    return (ended_ || kept_ == length_) && keeping_ && spill_ == nullptr;
   }
 
   // Whether the next attempt would get every byte.
@@ -85,6 +87,7 @@ class ReplayBody final : public http::BodySource {
   const ReplayContext& context_;
   std::unique_ptr<http::BodySource> inner_;
   const Most most_;
+  const std::optional<std::uint64_t> length_;
   std::vector<Slice> memory_;
   std::uint64_t memory_bytes_ = 0;  // before all that is on disk
   std::shared_ptr<Spill> spill_;    // set once the memory was too small

@@ -220,10 +220,10 @@ TEST_P(Signed, EachAttemptCarriesASignatureThatHolds) {
 TEST_P(Signed, ALongBodyIsReadToItsEndFirst) {
   upstream.expect("POST /invoke").reply(200, "{}", {{"content-type", "application/json"}});
   serve(keys_);
-  const std::string body = pattern(3'000'000);
+  const std::string body(3'000'000, 'p');
   EXPECT_EQ(ask(post("/up/invoke", body)).status, 200);
   const Request sent = upstream.requests().at(0);
-  EXPECT_EQ(sent.body, body);
+  EXPECT_TRUE(sent.body == body);
   EXPECT_EQ(value_of(sent.headers, "authorization"), expected(sent, "/invoke"));
 }
 

@@ -61,7 +61,7 @@ TEST_P(Loops, AfterItsTimeTheUpstreamIsAskedAgain) {
 }
 
 TEST_P(Loops, AnUploadInPiecesIsComparedAndSentWhole) {
-  const std::string body = pattern(300'000);
+  const std::string body(300'000, 'p');
   upstream.expect("POST /p").times(3).reply(400, kError, kJson);
   upstream.expect("POST /p").reply(200, "{}", kJson);
   serve("loop_guard: {}");
@@ -70,7 +70,7 @@ TEST_P(Loops, AnUploadInPiecesIsComparedAndSentWhole) {
   std::string other = body;
   other.back() = '!';
   EXPECT_EQ(ask_for(other).status, 200);
-  EXPECT_EQ(upstream.requests().back().body, other);
+  EXPECT_TRUE(upstream.requests().back().body == other);
 }
 
 TEST_P(Loops, WithoutTheGuardEachIsSent) {

@@ -39,7 +39,12 @@ Environment example_environment() {
     files[std::string("/etc/outrigger/tls/") + name] = kKey;
   }
   files["/etc/outrigger/store.key"] = "secret\n";
-  return environment({{"OUTRIGGER_STORE_KEY", "secret"}}, files);
+  Variables variables;
+  for (const char* name : {"OUTRIGGER_STORE_KEY", "API_KEY_A", "API_KEY_B", "AWS_ACCESS_KEY_ID",
+                           "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}) {
+    variables[name] = std::string("secret of ") + name;
+  }
+  return environment(variables, files);
 }
 
 // A file in which `entry` stands in the block of that name.
@@ -52,6 +57,12 @@ std::string in_block(std::string_view name, const std::string& entry) {
     return entry.starts_with("version") ? entry + "\n" : "version: 1\n" + entry + "\n";
   if (name == "server" || name == "store" || name == "defaults") {
     return "version: 1\n" + std::string(name) + ": {" + entry + "}\n";
+  }
+  if (name == "server.overload.marks") {
+    return "version: 1\nserver: {overload: {memory: {" + entry + "}}}\n";
+  }
+  if (name == "server.overload.replay_buffers") {
+    return "version: 1\nserver: {overload: {replay_buffers: {" + entry + "}}}\n";
   }
   if (name.starts_with("server.")) {
     return "version: 1\nserver: {" + std::string(name.substr(7)) + ": {" + entry + "}}\n";
@@ -75,6 +86,14 @@ std::string in_block(std::string_view name, const std::string& entry) {
     return upstream_with("classify: [{" + std::string(verdict ? "" : "verdict: transient, ") +
                          (status ? "" : "status: 409, ") + entry + "}]");
   }
+  if (name == "credentials.aws") {
+    std::string rest;
+    for (const std::string key : {"region", "access_key", "secret_key"}) {
+      const std::string value = key == "region" ? "us-east-1" : "\"${AWS_SECRET_ACCESS_KEY}\"";
+      if (!entry.starts_with(key)) rest += ", " + key + ": " + value;
+    }
+    return upstream_with("credentials: {aws: {" + entry + rest + "}}");
+  }
   if (name.starts_with("verify")) {
     const std::string get = entry.starts_with("get") ? "" : "get: \"/x?id={idempotency-key}\", ";
     const std::string inner = name == "verify.found" ? "found: {" + entry + "}" : entry;
@@ -97,8 +116,8 @@ TEST(Declarations, EveryExampleLoadsAndFitsTheSchema) {
         const Loaded loaded = load(text, example_environment());
         const std::string codes = codes_of(loaded);
         // A certificate without its key is refused as such; a profile of an example may be unused.
-        const bool half =
-            codes == "OUT-113" || (field.key == "client_ca_file" && codes == "OUT-112");
+        const bool half = codes == "OUT-113" || field.key == "aws" ||
+                          (field.key == "client_ca_file" && codes == "OUT-112");
         EXPECT_TRUE(codes.empty() || half || codes == "OUT-182")
             << text << render(loaded.diagnostics, false);
         EXPECT_EQ(schema_problem(text), "") << text;

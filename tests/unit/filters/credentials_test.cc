@@ -186,8 +186,7 @@ TEST_F(CredentialsTest, AThrottledKeyIsFollowedByAnotherAtOnceWhateverTheHint) {
   EXPECT_EQ(keys(), "B") << "its cooldown keeps other requests away";
   loop_.advance(51s);
   ask({ok()});
-  ask({ok()});
-  EXPECT_EQ(keys(), "A");
+  EXPECT_EQ(keys(), "A") << "and comes back when it is over";
 }
 
 TEST_F(CredentialsTest, AWordThatItIsUselessIsOfTheOtherKey) {
@@ -298,7 +297,7 @@ TEST_F(CredentialsTest, WithAllSetAsideNothingIsSent) {
   EXPECT_EQ(counted(Metric::kRetriesExhausted, "no_key"), 1u);
   loop_.advance(5min);
   ask({ok()});
-  EXPECT_EQ(keys(), "A") << "one finds out";
+  EXPECT_EQ(calls_.size(), 1u) << "one finds out";
   EXPECT_EQ(status(), 200);
 }
 

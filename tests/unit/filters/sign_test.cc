@@ -53,6 +53,7 @@ class Spy final : public Filter {
 class SignTest : public RetryTest {
  protected:
   SignTest() {
+    wall_clock = kStart;
     policies_.circuit_breaker.reset();
     config::Credentials& credentials = policies_.credentials.emplace();
     credentials.aws = config::AwsSigning{.region = "us-east-1",
@@ -76,8 +77,10 @@ class SignTest : public RetryTest {
     EXPECT_EQ(memory_.memory(), 0u);
     EXPECT_EQ(memory_.disk(), 0u);
   }
-  // 2015-08-30T12:36:00Z at the start of the simulation.
-  static std::int64_t read_clock() noexcept { return 1'440'938'160'000'000; }
+  // 2015-08-30T12:36:00Z, until a test says otherwise.
+  static constexpr std::int64_t kStart = 1'440'938'160'000'000;
+  static inline std::int64_t wall_clock = kStart;
+  static std::int64_t read_clock() noexcept { return wall_clock; }
 
   void ask(std::vector<ScriptedAttempt> script) {
     upstream_.policies = policies_;
@@ -132,6 +135,7 @@ TEST_F(SignTest, EachAttemptHasItsOwnDateAndOneSignature) {
   ask({answers(503), ok()});
   loop_.advance(400ms);
   EXPECT_EQ(calls_.size(), 1u);
+  wall_clock += 1'000'000;
   loop_.advance(2s);
   ASSERT_EQ(calls_.size(), 2u);
   const std::string hash = sha256_hex("{\"n\":1}");
@@ -160,6 +164,7 @@ TEST_F(SignTest, ReadsABodyThatIsStillComingAndSendsItWhole) {
   const std::string text(3 * 1024 * 1024, 'x');
   upload({text.substr(0, 1'000'000), text.substr(1'000'000)});
   ask({answers(503), ok()});
+  wall_clock += 1'000'000;
   loop_.advance(2s);
   settle();
   ASSERT_EQ(calls_.size(), 2u);
