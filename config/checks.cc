@@ -7,6 +7,7 @@
 
 #include "config/address.h"
 #include "config/checker.h"
+#include "config/credential_checks.h"
 #include "config/overload_checks.h"
 
 namespace outrigger::config {
@@ -240,6 +241,7 @@ void check_upstreams(const Config& config, Decoded decoded, const Places& places
     check_health(upstream, checker);
     check_routes(upstream, decoded, checker);
     check_policies(upstream, path_of(upstream), decoded, checker);
+    check_spenders(config.server, upstream, path_of(upstream), checker);
   }
 }
 

@@ -129,14 +129,30 @@ void check_clear_text(const std::vector<Endpoint>& endpoints, const std::string&
                   "write https:// in the url");
 }
 
+bool adds_any(const Policies& policies) {
+  return policies.credentials && (!policies.credentials->keys.empty() || policies.credentials->aws);
+}
+
 }  // namespace
+
+void check_spenders(const Server& server, const Upstream& upstream, const std::string& path,
+                    Checker& checker) {
+  const bool open = std::ranges::any_of(server.listen, [](const ListenAddress& address) {
+    return !address.host.starts_with('/') && !is_loopback_host(address.host);
+  });
+  const bool guarded = server.tls && !server.tls->client_ca_file.empty();
+  if (!open || guarded || !adds_any(upstream.policies)) return;
+  checker.warning(Code::kSuspicious, path + ".credentials",
+                  "whoever reaches server.listen may spend these keys",
+                  "listen on 127.0.0.1, or name server.tls.client_ca_file");
+}
 
 void check_credentials(const std::vector<Endpoint>& endpoints, const Policies& policies,
                        const std::string& path, Decoded decoded, Checker& checker) {
   if (!policies.credentials) return;
   const Credentials& credentials = *policies.credentials;
   const std::string at = path + ".credentials";
-  if (credentials.keys.empty() && !credentials.aws) {
+  if (!adds_any(policies)) {
     // A profile may name the header and leave the keys to others.
     if (decoded == Decoded::kWhole && checker.wrote(at + ".keep_client")) {
       checker.warning(Code::kSuspicious, at + ".keep_client",

@@ -11,6 +11,10 @@
 
 namespace outrigger::config {
 
+// Keys that everybody may spend who reaches the proxy's port.
+void check_spenders(const Server& server, const Upstream& upstream, const std::string& path,
+                    Checker& checker);
+
 void check_credentials(const std::vector<Endpoint>& endpoints, const Policies& policies,
                        const std::string& path, Decoded decoded, Checker& checker);
 

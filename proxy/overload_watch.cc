@@ -64,7 +64,11 @@ void OverloadWatch::give_back_memory() {
 }
 
 void OverloadWatch::measure() {
-  settle(Resource::kMemory, filters::memory_usage(read_memory(root_)), policy_.memory);
+  // What cannot be read for want of a descriptor is taken to be as it was.
+  const filters::MemoryReading memory = read_memory(root_);
+  if (memory.complete) {
+    settle(Resource::kMemory, filters::memory_usage(memory), policy_.memory);
+  }
   const filters::Usage descriptors = read_descriptors();
   settle(Resource::kDescriptors, descriptors, policy_.descriptors);
   const bool bounded = policy_.descriptors && descriptors.limit > 0;

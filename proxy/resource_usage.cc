@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <memory>
 #include <optional>
@@ -20,8 +21,9 @@ namespace {
 using filters::MemoryReading;
 
 // The first bytes of a file; empty when there is none.
-std::string read_text(const std::string& path) {
+std::string read_text(const std::string& path, MemoryReading& reading) {
   const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid() && errno != ENOENT && errno != ENOTDIR) reading.complete = false;
   std::string text(16 * 1024, '\0');
   const ssize_t size = fd.valid() ? ::read(fd.get(), text.data(), text.size()) : 0;
   text.resize(static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
@@ -64,10 +66,12 @@ void read_groups(MemoryReading& reading, const std::string& mount, std::string p
     if (path.ends_with('/')) path.pop_back();
     top = path.empty();
     const std::string folder = mount + path;
-    const auto limit = number(read_text(folder + std::string(names.limit)));  // "max" is none
-    const auto used = number(read_text(folder + std::string(names.used)));
+    const auto limit =
+        number(read_text(folder + std::string(names.limit), reading));  // "max" is none
+    const auto used = number(read_text(folder + std::string(names.used), reading));
     if (limit && used && *limit > 0) {
-      const std::uint64_t cache = value_of(read_text(folder + "/memory.stat"), names.cache);
+      const std::uint64_t cache =
+          value_of(read_text(folder + "/memory.stat", reading), names.cache);
       const double part =
           static_cast<double>(*used - std::min(cache, *used)) / static_cast<double>(*limit);
       if (part > fullest) {
@@ -84,7 +88,7 @@ void read_groups(MemoryReading& reading, const std::string& mount, std::string p
 // "0::/a/b" is version 2, "5:cpu,memory:/a/b" version 1 (cgroups(7)).
 void read_group(MemoryReading& reading, const std::string& root) {
   const std::string mounts = root + "/sys/fs/cgroup";
-  const std::string groups = read_text(root + "/proc/self/cgroup");
+  const std::string groups = read_text(root + "/proc/self/cgroup", reading);
   std::string_view rest = groups;
   while (!rest.empty()) {
     const std::string_view line = rest.substr(0, rest.find('\n'));
@@ -128,8 +132,8 @@ std::uint64_t count_descriptors() {
 
 MemoryReading read_memory(const std::string& root) {
   MemoryReading reading;
-  reading.machine = value_of(read_text(root + "/proc/meminfo"), "MemTotal") * 1024;
-  const std::string statm = read_text(root + "/proc/self/statm");
+  reading.machine = value_of(read_text(root + "/proc/meminfo", reading), "MemTotal") * 1024;
+  const std::string statm = read_text(root + "/proc/self/statm", reading);
   const std::size_t blank = std::min(statm.find(' '), statm.size());
   reading.resident = number(std::string_view(statm).substr(blank)).value_or(0) *
                      static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));

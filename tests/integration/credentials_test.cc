@@ -261,7 +261,7 @@ TEST_P(Secrecy, NoKeyIsInAnyOutput) {
   for (int i = 0; i < 4; ++i)
     add(ask(llm_request("/up/p?q=" + std::string(static_cast<std::size_t>(i), 'x'), "unused")));
   EXPECT_TRUE(eventually([&] { return proxy().log().contains("a key is set aside"); }));
-  for (const char* page : {"/metrics", "/healthz", "/readyz"}) add(proxy().health(page));
+  for (const char* page : {"/metrics", "/livez", "/readyz"}) add(proxy().health(page));
   const std::string shown = say({"config", "show", proxy().config_path()});
   const std::string checked = say({"check", proxy().config_path()});
   EXPECT_TRUE(shown.contains("keys:")) << shown;

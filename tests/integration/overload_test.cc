@@ -244,7 +244,7 @@ TEST_F(Overload, AtTheHardMarkNewRequestsAreRefusedUntilThereIsRoom) {
     expect_problem(refused, 503, "proxy_overloaded");
     EXPECT_EQ(value_of(refused.headers, "retry-after"), "7");
     EXPECT_EQ(proxy.health("/readyz").status, 200);
-    EXPECT_EQ(proxy.health("/healthz").status, 200);
+    EXPECT_EQ(proxy.health("/livez").status, 200);
     upstream.read_on();
     crowd.run([] { return false; });
     for (const auto& [status, count] : crowd.statuses()) {

@@ -1,5 +1,8 @@
 #include "filters/loop_guard/failure_memory.h"
 
+#include <thread>
+#include <vector>
+
 #include <gtest/gtest.h>
 
 namespace outrigger::filters {
@@ -98,6 +101,27 @@ TEST_F(FailureMemoryTest, TheLeastLatelyMetGoFirst) {
   EXPECT_EQ(small.size(), 2u);
   EXPECT_TRUE(small.find({1, 1}, TimePoint{1s}));
   EXPECT_FALSE(small.find({2, 2}, TimePoint{1s}));
+}
+
+TEST_F(FailureMemoryTest, IsSharedByThreads) {
+  FailureMemory shared(8, 100);
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&shared] {
+      for (std::uint64_t round = 0; round < 2000; ++round) {
+        const TimePoint now{Duration{static_cast<std::int64_t>(round)}};
+        const Fingerprint print{round % 5, round % 20};
+        shared.note(print, {400, Verdict::kClientError, {}, "0123456789"}, kPolicy, now);
+        (void)shared.quiet(now);
+        if (shared.guards(print.outline, now)) (void)shared.find(print, now);
+        if (round % 7 == 0) shared.forget(print);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_LE(shared.size(), 8u);
+  EXPECT_LE(shared.bytes(), 100u);
+  EXPECT_EQ(shared.bytes(), shared.size() * 10);
 }
 
 TEST_F(FailureMemoryTest, IsBoundedInBytes) {

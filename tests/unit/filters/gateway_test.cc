@@ -95,6 +95,23 @@ TEST_F(GatewayTest, RefusesABodyThatSaysItIsTooLargeBeforeTheUpstreamSeesIt) {
   EXPECT_FALSE(reached_);
 }
 
+TEST_F(GatewayTest, RefusesEverythingWhileTheProxyHasNoRoom) {
+  pressure_.set(Resource::kMemory, Level::kHard);
+  pressure_.set_retry_after(3s);
+  send();
+  ASSERT_FALSE(outcome_->has_value());
+  EXPECT_EQ(outcome_->error().reason, "proxy_overloaded");
+  EXPECT_EQ(exchange().retry_after, 3s);
+  EXPECT_FALSE(reached_);
+}
+
+TEST_F(GatewayTest, RefusesNothingAtTheSoftMark) {
+  pressure_.set(Resource::kMemory, Level::kSoft);
+  pressure_.set(Resource::kDescriptors, Level::kHard);
+  send();
+  EXPECT_TRUE(reached_);
+}
+
 TEST_F(GatewayTest, CutsABodyThatProvesTooLarge) {
   policies_.max_request_body = 9;
   request_.body = http::Body(std::make_unique<PacedBody>(loop_, std::vector<Duration>{1s, 1s, 1s}),

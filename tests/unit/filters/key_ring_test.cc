@@ -1,5 +1,9 @@
 #include "filters/credentials/key_ring.h"
 
+#include <atomic>
+#include <thread>
+#include <vector>
+
 #include <gtest/gtest.h>
 
 namespace outrigger::filters {
@@ -78,6 +82,33 @@ TEST(SharedKeys, AKeyKeepsItsStateOverAReload) {
   EXPECT_TRUE(after->record(0).shut(kStart)) << "the key is the same, at another place";
   EXPECT_FALSE(after->record(1).shut(kStart));
   EXPECT_EQ(keys.all().size(), 1u);
+}
+
+TEST(SharedKeys, OneOfAllThreadsTellsAndOneProbes) {
+  SharedKeys keys;
+  constexpr int kThreads = 4;
+  std::atomic<int> told = 0;
+  std::atomic<int> probes = 0;
+  std::atomic<int> back = 0;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kThreads; ++i) {
+    threads.emplace_back([&] {
+      const auto ring = keys.ring("openai", {1, 2});
+      for (int round = 0; round < 1000; ++round) {
+        KeyRecord& record = ring->record(ring->next());
+        told += record.set_aside(Aside::kAuth, {}, kStart);
+        probes += record.take_probe(kStart + 5min);
+        EXPECT_GE(keys.all().size(), 1u);
+        (void)record.shut(kStart);
+      }
+      back += ring->record(0).take_back();
+    });
+  }
+  const auto kept = keys.ring("openai", {1, 2});
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_GE(told, 2);
+  EXPECT_EQ(told - back, kept->record(0).shut(kStart) ? 2 : 1);
+  EXPECT_GE(probes, 2);
 }
 
 TEST(SharedKeys, AKeyThatTheConfigurationDroppedIsForgotten) {

@@ -41,12 +41,12 @@ TEST(Memory, IsThatOfTheControlGroupWhereOneLimits) {
     Usage usage;
   };
   const std::vector<Row> rows = {
-      {{8 * kGiB, 100, std::nullopt, 0, 0}, {100, 8 * kGiB}},
-      {{8 * kGiB, 100, kGiB, 300, 50}, {250, kGiB}},
-      {{8 * kGiB, 100, kGiB, 300, 400}, {0, kGiB}},  // the two are read one after the other
-      {{8 * kGiB, 100, 64 * kGiB, 300, 0}, {100, 8 * kGiB}},  // more than there is
-      {{0, 100, kGiB, 300, 0}, {300, kGiB}},
-      {{0, 100, std::nullopt, 0, 0}, {100, 0}},
+      {{true, 8 * kGiB, 100, std::nullopt, 0, 0}, {100, 8 * kGiB}},
+      {{true, 8 * kGiB, 100, kGiB, 300, 50}, {250, kGiB}},
+      {{true, 8 * kGiB, 100, kGiB, 300, 400}, {0, kGiB}},  // the two are read one after the other
+      {{true, 8 * kGiB, 100, 64 * kGiB, 300, 0}, {100, 8 * kGiB}},  // more than there is
+      {{true, 0, 100, kGiB, 300, 0}, {300, kGiB}},
+      {{true, 0, 100, std::nullopt, 0, 0}, {100, 0}},
   };
   for (const Row& row : rows) {
     const Usage usage = memory_usage(row.reading);
