@@ -22,6 +22,11 @@ class Checker {
   // The same, and it was not a built-in profile.
   [[nodiscard]] bool wrote(const std::string& path) const;
   [[nodiscard]] bool wrote_below(const std::string& path) const;
+  // A secret at that very path was written as a reference (`${NAME}`, `file:`).
+  [[nodiscard]] bool by_reference(const std::string& path) const {
+    const auto found = places_.find(path);
+    return found != places_.end() && !found->second.reference.empty();
+  }
   [[nodiscard]] std::uint32_t line(const std::string& path) const {
     return written(path).place.line;
   }

@@ -7,6 +7,8 @@
 
 #include "config/address.h"
 #include "config/checker.h"
+#include "config/credential_checks.h"
+#include "config/overload_checks.h"
 #include "config/units.h"
 
 namespace outrigger::config {
@@ -177,7 +179,10 @@ void check_endpoints(const Upstream& upstream, Checker& checker) {
   const auto exposed = std::ranges::find_if(upstream.endpoints, [](const Endpoint& endpoint) {
     return !endpoint.tls && !is_private_host(endpoint.host);
   });
-  if (exposed != upstream.endpoints.end()) {
+  // Of keys of the proxy's own credential_checks tells.
+  const auto& keys = upstream.policies.credentials;
+  const bool told = keys && (!keys->keys.empty() || keys->aws);
+  if (exposed != upstream.endpoints.end() && !told) {
     checker.warning(Code::kPlainText, path,
                     fmt::format("credentials to {} travel unencrypted", exposed->host),
                     "write https://");
@@ -228,6 +233,7 @@ void check_server(const Config& config, Decoded decoded, const Places& places, R
                     "add certificate_file and key_file");
     }
   }
+  check_overload(server.overload, checker);
   if (server.limits.field_bytes > server.limits.head_bytes) {
     checker.error(Code::kInconsistent, "server.limits.field_bytes",
                   "field_bytes is larger than head_bytes", "a field is part of the head");
@@ -249,6 +255,7 @@ void check_upstreams(const Config& config, Decoded decoded, const Places& places
     check_health(upstream, checker);
     check_routes(upstream, decoded, checker);
     check_policies(upstream, config, decoded, checker);
+    check_spenders(config.server, upstream, path_of(upstream), checker);
   }
 }
 

@@ -4,8 +4,10 @@
 
 #include <fmt/format.h>
 
+#include "config/credential_checks.h"
 #include "config/fallback_checks.h"
 #include "config/lints.h"
+#include "config/loop_guard_checks.h"
 #include "config/policy_level.h"
 #include "config/units.h"
 
@@ -216,6 +218,11 @@ void check_level(const Level& level, Checker& checker) {
   if (says({"circuit_breaker"})) check_breaker(level, checker);
   if (says({"circuit_breaker", "timeouts"})) check_breaker_timers(level, checker);
   if (says({"commit"})) check_commit(level, checker);
+  if (says({"loop_guard"})) check_loop_guard(level.policies, level.path, checker);
+  if (says({"credentials"})) {
+    check_credentials(level.upstream.endpoints, level.policies, level.path,
+                      level.whole ? Decoded::kWhole : Decoded::kInPart, checker);
+  }
   if (says({"retry", "deadline", "replay"})) lint_retry(level, checker);
   if (says({"timeouts", "deadline"})) lint_timers(level, checker);
   if (says({"hedge", "timeouts", "deadline", "replay"})) lint_hedge(level, checker);

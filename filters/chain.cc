@@ -5,20 +5,23 @@
 #include "filters/attempt_timers/attempt_timers.h"
 #include "filters/circuit_breaker/circuit_breaker.h"
 #include "filters/classify/classify.h"
+#include "filters/credentials/credentials.h"
 #include "filters/deadline/deadline.h"
 #include "filters/fallback/fallback.h"
 #include "filters/gateway/gateway.h"
 #include "filters/hedge/hedge.h"
 #include "filters/keep_alive/keep_alive.h"
+#include "filters/loop_guard/loop_guard.h"
 #include "filters/send/send.h"
+#include "filters/sign/sign.h"
 
 namespace outrigger::filters {
 namespace {
 
 // Somebody sends the body again, or keys something by the model or the credential.
-bool needs_intake(const config::Policies& policies) noexcept {
+bool needs_intake(const config::Policies& policies, bool adds_keys) noexcept {
   return policies.retry || policies.circuit_breaker || policies.commit.keep_alive ||
-         !policies.fallback.empty() || policies.hedge;
+         !policies.fallback.empty() || policies.hedge || policies.loop_guard || adds_keys;
 }
 
 }  // namespace
@@ -28,13 +31,18 @@ Chain ChainBuilder::in_order(ChainEnds ends, const config::Policies& policies,
                              std::string_view upstream) const {
   std::vector<std::unique_ptr<Filter>> filters;
   const auto push = [&](std::unique_ptr<Filter> filter) { filters.push_back(std::move(filter)); };
-  push(std::move(ends.observe));              // sees every answer, whoever made it
-  push(std::make_unique<Gateway>(policies));  // what must not pass, no policy should see
-  if (needs_intake(policies)) {
+  push(std::move(ends.observe));  // sees every answer, whoever made it
+  // What must not pass, no policy should see.
+  push(std::make_unique<Gateway>(policies, context_.shared.pressure));
+  if (needs_intake(policies, ends.credentials != nullptr)) {
     push(std::make_unique<Intake>(context_.shared.intake, policies));  // before who needs its facts
   }
   if (policies.commit.keep_alive) {
     push(std::make_unique<KeepAlive>(policies));  // around all that takes long
+  }
+  if (policies.loop_guard) {  // sees what comes of a request in the end
+    push(std::make_unique<LoopGuard>(context_.shared.failures, context_.shared.intake, policies,
+                                     upstream, context_.observe.metrics));
   }
   push(std::make_unique<Deadline>(policies, context_.observe.clock));  // all attempts and waits
   if (!policies.fallback.empty()) {
@@ -42,6 +50,7 @@ Chain ChainBuilder::in_order(ChainEnds ends, const config::Policies& policies,
                                     upstream));  // what follows has failed for good
   }
   const std::size_t inner = filters.size();  // where a request of another upstream falls back to
+  if (ends.credentials != nullptr) push(std::move(ends.credentials));  // each try chooses a key
   if (policies.retry) {
     push(std::make_unique<Retry>(context_.retry, policies, upstream));  // what follows repeats
   }
@@ -53,6 +62,7 @@ Chain ChainBuilder::in_order(ChainEnds ends, const config::Policies& policies,
   }
   push(std::make_unique<Classify>(policies, context_.observe.clock));  // who repeats reads verdicts
   push(std::make_unique<AttemptTimers>(policies.timeouts));            // bounds one attempt
+  if (ends.sign != nullptr) push(std::move(ends.sign));                // as it is sent
   push(std::move(ends.send));                                          // has no next
   return Chain(std::move(filters), inner);
 }
@@ -65,22 +75,37 @@ std::unique_ptr<Filter> ChainBuilder::breaker(const config::Upstream& upstream,
                                           context_.observe.metrics, now_);
 }
 
+std::unique_ptr<Filter> ChainBuilder::credentials(const config::Upstream& upstream,
+                                                  const config::Route* route) const {
+  if (!adds_credentials(route == nullptr ? upstream.policies : route->policies)) return nullptr;
+  Shared& shared = context_.shared;
+  const CredentialsContext context{shared.keys, shared.cooldowns, shared.breakers,
+                                   shared.intake.credential_key};
+  return std::make_unique<Credentials>(context, upstream, route, now_);
+}
+
 Chain ChainBuilder::route(const config::Upstream& upstream, const config::Route* route,
                           upstream::Cluster& cluster) const {
   const std::string_view label = route == nullptr ? kDefaultRoute : std::string_view(route->name);
   const config::Policies& policies = route == nullptr ? upstream.policies : route->policies;
-  return in_order({.route = label,
-                   .observe = std::make_unique<Observe>(context_.observe, upstream.name, label),
-                   .circuit_breaker = breaker(upstream, route),
-                   .send = std::make_unique<Send>(cluster)},
-                  policies, upstream.name);
+  return in_order(
+      {.route = label,
+       .observe = std::make_unique<Observe>(context_.observe, upstream.name, label),
+       .credentials = credentials(upstream, route),
+       .circuit_breaker = breaker(upstream, route),
+       .sign = signs(policies) ? std::make_unique<Sign>(upstream, policies, context_.observe.clock)
+                               : nullptr,
+       .send = std::make_unique<Send>(cluster)},
+      policies, upstream.name);
 }
 
 Chain ChainBuilder::forward(const config::Policies& policies, upstream::ForwardProxy& proxy) const {
   return in_order(
       {.route = kDefaultRoute,
        .observe = std::make_unique<Observe>(context_.observe, kPassthrough, kDefaultRoute),
+       .credentials = nullptr,
        .circuit_breaker = nullptr,
+       .sign = nullptr,
        .send = std::make_unique<SendForward>(proxy)},
       policies, kPassthrough);
 }

@@ -27,7 +27,9 @@ struct ChainContext {
 struct ChainEnds {
   std::string_view route;
   std::unique_ptr<Filter> observe;
-  std::unique_ptr<Filter> circuit_breaker;  // nullptr: none
+  std::unique_ptr<Filter> credentials;  // nullptr: none, as all but the first and last
+  std::unique_ptr<Filter> circuit_breaker;
+  std::unique_ptr<Filter> sign;
   std::unique_ptr<Filter> send;
 };
 
@@ -47,6 +49,8 @@ class ChainBuilder {
  private:
   [[nodiscard]] std::unique_ptr<Filter> breaker(const config::Upstream& upstream,
                                                 const config::Route* route) const;
+  [[nodiscard]] std::unique_ptr<Filter> credentials(const config::Upstream& upstream,
+                                                    const config::Route* route) const;
   [[nodiscard]] Chain in_order(ChainEnds ends, const config::Policies& policies,
                                std::string_view upstream) const;
 

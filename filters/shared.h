@@ -6,8 +6,11 @@
 #include <utility>
 
 #include "filters/circuit_breaker/shared_breakers.h"
+#include "filters/credentials/key_ring.h"
 #include "filters/hedge/shared_hedges.h"
 #include "filters/intake/intake.h"
+#include "filters/loop_guard/failure_memory.h"
+#include "filters/overload/pressure.h"
 #include "filters/retry/budget.h"
 #include "filters/retry/cooldowns.h"
 #include "proxy/runtime/file_thread.h"
@@ -25,12 +28,16 @@ struct Shared {
                   Result<Fd> kept = open_scratch(data);
                   return kept ? std::move(kept) : open_scratch(temporary);
                 }},
-               key} {}
+               key,
+               &pressure} {}
 
   SharedBreakers breakers;
   SharedBudgets budgets;
   SharedCooldowns cooldowns;
   SharedHedges hedges;
+  SharedKeys keys;
+  FailureMemory failures;
+  Pressure pressure;
   ReplayMemory replay_memory;
   FileThread files;
   IntakeContext intake;

@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include <fmt/format.h>
@@ -46,6 +47,28 @@ Result<SocketAddress> to_address(const config::ListenAddress& address) {
   return fail(
       Errc::kConfig, Origin::kProxy, "bad_address",
       "cannot listen on " + address.text + ": name an IP address, for example 127.0.0.1 or ::");
+}
+
+std::vector<Secret> secrets_of(const config::Config& config) {
+  std::vector<Secret> secrets;
+  const auto add = [&](const Secret& secret) {
+    const bool known = std::ranges::find(secrets, secret) != secrets.end();
+    if (!secret.empty() && !known) secrets.push_back(secret);
+  };
+  const auto add_all = [&](const config::Policies& policies) {
+    if (!policies.credentials) return;
+    for (const Secret& key : policies.credentials->keys) add(key);
+    if (!policies.credentials->aws) return;
+    add(policies.credentials->aws->secret_key);
+    add(policies.credentials->aws->session_token);
+  };
+  add(config.store.encryption_key);
+  add(config.store.previous_encryption_key);
+  for (const config::Upstream& upstream : config.upstreams) {
+    add_all(upstream.policies);
+    for (const config::Route& route : upstream.routes) add_all(route.policies);
+  }
+  return secrets;
 }
 
 bool needs_restart(const config::Server& running, const config::Server& wanted) {

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "config/config.h"
 #include "proxy/base/result.h"
@@ -25,6 +26,9 @@ Result<SocketAddress> to_address(const config::ListenAddress& address);
 // Whether a reload leaves something of the new settings unapplied: sockets, threads and logs are
 // made once.
 [[nodiscard]] bool needs_restart(const config::Server& running, const config::Server& wanted);
+
+// The values of the configuration that no log may hold.
+[[nodiscard]] std::vector<Secret> secrets_of(const config::Config& config);
 
 // The data folder is made when the first thing is stored; that it can be made is checked at the
 // start. Error: kSystem.

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
@@ -19,6 +20,7 @@
 #include "proxy/health_server.h"
 #include "proxy/keeper.h"
 #include "proxy/net/listener.h"
+#include "proxy/overload_watch.h"
 #include "proxy/signals.h"
 #include "proxy/startup.h"
 #include "proxy/worker.h"
@@ -52,6 +54,8 @@ class Supervisor final : private Timer {
   Status share_among_filters();
   void keep_cooldowns();
   void on_fire() override;
+  void bear(const config::Overload& policy);
+  void mask_secrets_of(const config::Config& now, const config::Config& before);
   Status bind();
   Status start();
   void serving();
@@ -73,6 +77,7 @@ class Supervisor final : private Timer {
   std::unique_ptr<MetricRegistry> metrics_;
   MetricShard* shard_ = nullptr;
   std::unique_ptr<filters::Shared> filters_;
+  std::unique_ptr<OverloadWatch> overload_;
   std::unique_ptr<ProcessState> process_;
   std::shared_ptr<TlsTicketKeys> ticket_keys_ = std::make_shared<TlsTicketKeys>();
   std::vector<std::vector<Fd>> sockets_;  // [worker][address]
@@ -143,8 +148,7 @@ LogStyle Supervisor::style_of(const LogSink& sink) const {
 Status Supervisor::open_logs() {
   const config::Server& server = config_->server;
   LogSinkSettings settings;
-  if (!config_->store.encryption_key.empty())
-    settings.masks.push_back(config_->store.encryption_key);
+  settings.masks = secrets_of(*config_);
   auto process_log = LogSink::open("stderr", settings);
   if (!process_log) return std::unexpected(std::move(process_log).error());
   logs_.process = std::move(*process_log);
@@ -180,9 +184,28 @@ Status Supervisor::share_among_filters() {
           .seed = secure_seed()},
       keeper_->credential_key(), config_->store.path,
       std::filesystem::temp_directory_path().string());
+  filters_->keys.listen([this](const auto& change) { filters::log_key_change(log(), change); });
+  overload_ = std::make_unique<OverloadWatch>(loop_, filters_->pressure, *metrics_, log());
+  bear(config_->server.overload);
   filters_->cooldowns.restore(keeper_->cooldowns(), loop_.fresh_now(), WallClock::system() / 1000);
   loop_.arm(*this, kKeepEvery);
   return {};
+}
+
+// Those of the configuration before may be on their way still.
+void Supervisor::mask_secrets_of(const config::Config& now, const config::Config& before) {
+  std::vector<Secret> secrets = secrets_of(now);
+  for (Secret& secret : secrets_of(before)) {
+    if (std::ranges::find(secrets, secret) == secrets.end()) secrets.push_back(std::move(secret));
+  }
+  for (LogSink* sink : {logs_.process.get(), logs_.access.get()}) {
+    if (sink != nullptr) sink->mask(secrets);
+  }
+}
+
+void Supervisor::bear(const config::Overload& policy) {
+  overload_->use(policy);
+  filters_->replay_memory.set({policy.replay_buffers.memory, policy.replay_buffers.disk});
 }
 
 // Cooldowns and exhausted quotas outlive the process.
@@ -321,10 +344,12 @@ void Supervisor::reload(std::string_view reason) {
     log().warn("config", "addresses, workers and logs change only with a restart", {});
   }
   const bool same = (*config)->hash == config_->hash;
-  config_ = *config;
+  const config::Snapshot before = std::exchange(config_, *config);
   blueprint_ = std::move(*blueprint);
   process_->connections.set(config_->server.limits.connections,
                             config_->server.limits.connections_per_client);
+  mask_secrets_of(*config_, *before);
+  bear(config_->server.overload);
   for (const auto& worker : workers_) worker->apply(blueprint_);
   shard_->counter(Metric::kConfigReloads, {same ? "unchanged" : "ok"}).add();
   publish_state();

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "filters/circuit_breaker/export_circuits.h"
+#include "filters/credentials/export_keys.h"
 
 namespace outrigger {
 namespace {
@@ -92,12 +93,19 @@ void WorkerCore::apply(std::shared_ptr<const Blueprint> blueprint) {
 }
 
 void WorkerCore::accept(Fd fd, const SocketAddress& peer) {
+  if (process_.filters.pressure.refuses_connection(fd.get())) {
+    metrics_.counter(Metric::kLimitRefusals, {"descriptors"}).add();
+    return refuse(fd);
+  }
   if (process_.connections.admit(peer) != ConnectionLimits::Verdict::kAdmitted) {
     metrics_.counter(Metric::kLimitRefusals, {"connections"}).add();
-    (void)::send(fd.get(), kFull.data(), kFull.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    return;
+    return refuse(fd);
   }
   connections_.spawn(converse(std::move(fd), peer));
+}
+
+void WorkerCore::refuse(const Fd& fd) {
+  (void)::send(fd.get(), kFull.data(), kFull.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 Task<void> WorkerCore::converse(Fd fd, SocketAddress peer) {
@@ -138,6 +146,8 @@ void WorkerCore::on_fire() {
   measure_pools();
   if (index_ == 0) {
     filters::export_circuits(process_.filters.breakers, process_.metrics, loop_.now());
+    filters::export_keys(process_.filters.keys, process_.filters.cooldowns, process_.metrics,
+                         loop_.now());
   }
   loop_.arm(*this, kMeasureEvery);
 }

@@ -78,6 +78,12 @@ std::string_view words(BreakerKind kind) noexcept {
 
 }  // namespace
 
+std::shared_ptr<UpstreamBreakers> key_breakers(SharedBreakers& breakers,
+                                               const config::Upstream& upstream,
+                                               const config::Route* route, TimePoint now) {
+  return breakers.of(upstream.name, owner_of(upstream, route), policy_of(upstream, route), now);
+}
+
 CircuitBreaker::CircuitBreaker(SharedBreakers& breakers, const config::Upstream& upstream,
                                const config::Route* route, MetricShard& metrics, TimePoint now)
     : upstream_(upstream.name),
@@ -86,7 +92,7 @@ CircuitBreaker::CircuitBreaker(SharedBreakers& breakers, const config::Upstream&
       by_endpoint_(keyed_by(policy_of(upstream, route), config::BreakerKey::kEndpoint)),
       shadow_((route == nullptr ? upstream.policies : route->policies)
                   .shadowed(config::Shadowed::kCircuitBreaker)),
-      keys_(breakers.of(upstream.name, owner_of(upstream, route), policy_of(upstream, route), now)),
+      keys_(key_breakers(breakers, upstream, route, now)),
       host_(host_breakers(breakers, upstream, keys_, now)),
       rejected_(metrics.counter(Metric::kCircuitRejected, {upstream.name})) {
   for (const config::Endpoint& endpoint : upstream.endpoints) {

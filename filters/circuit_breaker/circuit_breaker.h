@@ -21,6 +21,13 @@
 
 namespace outrigger::filters {
 
+// The breakers that a route's calls are kept apart by: its own only where its policy differs from
+// the upstream's.
+[[nodiscard]] std::shared_ptr<UpstreamBreakers> key_breakers(SharedBreakers& breakers,
+                                                             const config::Upstream& upstream,
+                                                             const config::Route* route,
+                                                             TimePoint now);
+
 class CircuitBreaker final : public Filter, public AttemptObserver {
  public:
   // `route` is nullptr for the upstream's own level. The level has a circuit_breaker policy. All

@@ -43,6 +43,11 @@ void Gateway::mark_passed(http::ResponseHead& answer) {
 }
 
 Status Gateway::admit(Exchange& exchange) const {
+  if (pressure_.refuses_requests()) {
+    exchange.retry_after = pressure_.retry_after();
+    return fail(Errc::kOverload, Origin::kProxy, "proxy_overloaded",
+                "its memory is used beyond server.overload.memory.hard");
+  }
   if (own_via().stands_in(exchange.request.head.headers)) {
     return fail(
         Errc::kProtocol, Origin::kClient, "proxy_loop_detected",

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "filters/credentials/credentials.h"
 #include "filters/intake/request_facts.h"
 
 namespace outrigger::filters {
@@ -12,6 +13,17 @@ namespace {
 // a body that trickles in is not read over and over.
 constexpr std::size_t kFirstLook = 1024;
 constexpr std::size_t kGrowth = 4;
+// Of a body, so much may still be kept when the process has little of something.
+constexpr std::uint64_t kSpared = 64 * 1024;
+
+// How much of a body others want again.
+std::uint64_t kept_bytes(const config::Policies& policies) noexcept {
+  if (policies.retry) return policies.retry->buffer;
+  if (signs(policies) || policies.hedge || !policies.fallback.empty()) {
+    return config::Retry{}.buffer;
+  }
+  return policies.loop_guard ? ReplayBody::kInMemory : 0;
+}
 
 }  // namespace
 
@@ -37,14 +49,16 @@ Task<Result<http::Response>> Intake::handle(Exchange& exchange, Next next) {
 void Intake::keep_body(Exchange& exchange) const {
   const bool looked_into =
       (needs_model_ || needs_beginning_) && is_json(exchange.request.head.headers);
-  const bool sent_again = policies_.retry || policies_.hedge || !policies_.fallback.empty();
-  if (!sent_again && !looked_into) return;
-  const std::uint64_t most = policies_.retry ? policies_.retry->buffer
-                             : sent_again    ? config::Retry{}.buffer
-                                             : 0;
+  const std::uint64_t wanted = kept_bytes(policies_);
+  if (wanted == 0 && !policies_.retry && !looked_into) return;
+  // A signature needs the whole body: without it the request could not be sent at all.
+  const bool spares = context_.pressure != nullptr && context_.pressure->spares() &&
+                      !signs(policies_) && wanted > kSpared;
+  const ReplayBody::Most most{spares ? kSpared : wanted, spares ? "overload" : "body_over_buffer"};
+  const auto length = exchange.request.body.length();
   exchange.request.body.wrap_source([&](std::unique_ptr<http::BodySource> inner) {
-    auto body =
-        std::make_unique<ReplayBody>(exchange.loop, context_.replay, std::move(inner), most);
+    auto body = std::make_unique<ReplayBody>(exchange.loop, context_.replay, std::move(inner), most,
+                                             length);
     exchange.replay = body.get();
     return body;
   });

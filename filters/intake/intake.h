@@ -6,13 +6,15 @@
 #include "filters/filter.h"
 #include "filters/intake/replay_body.h"
 #include "filters/intake/siphash.h"
+#include "filters/overload/pressure.h"
 
 namespace outrigger::filters {
 
 // What the Intake filters of one worker share; outlives them.
 struct IntakeContext {
   ReplayContext replay;
-  SipKey credential_key;  // the same in all workers
+  SipKey credential_key;               // the same in all workers
+  const Pressure* pressure = nullptr;  // of the process; none: there is always enough
 };
 
 class Intake final : public Filter {

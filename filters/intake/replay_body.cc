@@ -24,8 +24,9 @@ struct Operation {
 }  // namespace
 
 ReplayBody::ReplayBody(Dispatcher& loop, const ReplayContext& context,
-                       std::unique_ptr<http::BodySource> inner, std::uint64_t most) noexcept
-    : loop_(loop), context_(context), inner_(std::move(inner)), most_(most) {}
+                       std::unique_ptr<http::BodySource> inner, Most most,
+                       std::optional<std::uint64_t> length) noexcept
+    : loop_(loop), context_(context), inner_(std::move(inner)), most_(most), length_(length) {}
 
 ReplayBody::~ReplayBody() {
   drop();
@@ -83,8 +84,8 @@ Task<Result<Slice>> ReplayBody::read_back(CancelScope& scope) {
 Task<Status> ReplayBody::keep(const Slice& bytes, CancelScope& scope) {
   const std::uint64_t size = bytes.size();
   if (!keeping_ || size == 0) co_return Status{};
-  if (kept_ + size > most_) {
-    give_up("body_over_buffer");
+  if (kept_ + size > most_.bytes) {
+    give_up(most_.why);
     co_return Status{};
   }
   const bool fits = spill_ == nullptr && memory_bytes_ + size <= kInMemory;
@@ -132,7 +133,7 @@ Task<Status> ReplayBody::read_ahead(std::size_t bytes, CancelScope& scope) {
     context_.memory.force_memory(more.size());
     push(more);
   }
-  if (kept_ > most_) give_up("body_over_buffer");
+  if (kept_ > most_.bytes) give_up(most_.why);
   co_return Status{};
 }
 

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,9 +28,16 @@ struct ReplayContext {
 
 class ReplayBody final : public http::BodySource {
  public:
-  // Keeps bodies of at most `most` bytes.
+  // How long a body is kept, and why not a longer one: a literal.
+  struct Most {
+    Most(std::uint64_t most, std::string_view reason = "body_over_buffer") noexcept  // NOLINT
+        : bytes(most), why(reason) {}
+    std::uint64_t bytes;
+    std::string_view why;
+  };
   ReplayBody(Dispatcher& loop, const ReplayContext& context,
-             std::unique_ptr<http::BodySource> inner, std::uint64_t most) noexcept;
+             std::unique_ptr<http::BodySource> inner, Most most,
+             std::optional<std::uint64_t> length = std::nullopt) noexcept;
   ReplayBody(const ReplayBody&) = delete;
   ReplayBody& operator=(const ReplayBody&) = delete;
   ~ReplayBody() override;
@@ -48,9 +56,9 @@ class ReplayBody final : public http::BodySource {
   [[nodiscard]] std::string prefix(std::size_t most) const;
   // Whether the client's last byte is kept or passed on.
   [[nodiscard]] bool ended() const noexcept { return ended_; }
-  // The whole body is in memory.
+  // The whole body is in memory. Whoever sends one of known length may not have asked for its end.
   [[nodiscard]] bool whole_in_memory() const noexcept {
-    return ended_ && keeping_ && spill_ == nullptr;
+    return (ended_ || kept_ == length_) && keeping_ && spill_ == nullptr;
   }
 
   // Whether the next attempt would get every byte.
@@ -78,7 +86,8 @@ class ReplayBody final : public http::BodySource {
   Dispatcher& loop_;
   const ReplayContext& context_;
   std::unique_ptr<http::BodySource> inner_;
-  const std::uint64_t most_;
+  const Most most_;
+  const std::optional<std::uint64_t> length_;
   std::vector<Slice> memory_;
   std::uint64_t memory_bytes_ = 0;  // before all that is on disk
   std::shared_ptr<Spill> spill_;    // set once the memory was too small

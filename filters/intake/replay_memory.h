@@ -13,17 +13,23 @@ class ReplayMemory {
     std::uint64_t disk = std::uint64_t{2} << 30;
   };
   ReplayMemory() = default;
-  explicit ReplayMemory(Limits limits) noexcept : limits_(limits) {}
+  explicit ReplayMemory(Limits limits) noexcept { set(limits); }
+
+  // From now on; what is held beyond a new limit stays until it is given back.
+  void set(Limits limits) noexcept {
+    memory_limit_.store(limits.memory, std::memory_order_relaxed);
+    disk_limit_.store(limits.disk, std::memory_order_relaxed);
+  }
 
   // Takes the whole of `bytes`, or nothing and says false.
   [[nodiscard]] bool take_memory(std::uint64_t bytes) noexcept {
-    return take(memory_, limits_.memory, bytes);
+    return take(memory_, memory_limit_, bytes);
   }
   // For bytes that are there already, whatever the limit.
   void force_memory(std::uint64_t bytes) noexcept { memory_ += bytes; }
   void give_memory(std::uint64_t bytes) noexcept { memory_ -= bytes; }
   [[nodiscard]] bool take_disk(std::uint64_t bytes) noexcept {
-    return take(disk_, limits_.disk, bytes);
+    return take(disk_, disk_limit_, bytes);
   }
   void give_disk(std::uint64_t bytes) noexcept { disk_ -= bytes; }
 
@@ -41,7 +47,8 @@ class ReplayMemory {
     return true;
   }
 
-  Limits limits_;
+  std::atomic<std::uint64_t> memory_limit_ = Limits{}.memory;
+  std::atomic<std::uint64_t> disk_limit_ = Limits{}.disk;
   std::atomic<std::uint64_t> memory_ = 0;
   std::atomic<std::uint64_t> disk_ = 0;
 };

@@ -167,6 +167,7 @@ void Observe::stamp(Exchange& exchange, http::Response& response) const {
       exchange.upstream_request_id = exchange.request.head.headers.intern(id->value);
   }
   remove_stamps(headers);
+  if (exchange.source != Source::kProxy) headers.remove("outrigger-loop-guard");
   headers.add_view(HeaderId::kOther, "Outrigger-Request-Id", exchange.id(),
                    http::Grammar::kChecked);
   headers.add_view(HeaderId::kOther, "Outrigger-Source", to_string(exchange.source),

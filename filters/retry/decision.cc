@@ -12,6 +12,17 @@ Decision stopped(Stop stop, std::optional<Duration> come_back = std::nullopt) no
   return decision;
 }
 
+// A refused or poor key is followed by another even though no such verdict is repeated: the
+// upstream did no work, and the next request is not the same.
+Stop reason_on_another_key(const AttemptFacts& facts, const config::Retry& policy) noexcept {
+  if (!is_final(facts.verdict) && !policy.on_verdicts.contains(facts.verdict))
+    return Stop::kVerdict;
+  if (facts.tries >= policy.max_attempts) return Stop::kMaxAttempts;
+  if (!facts.body_replayable) return Stop::kNotReplayable;
+  const Repeat repeat = may_repeat(facts.phase, facts.replay, Verdict::kThrottled);
+  return repeat == Repeat::kYes ? Stop::kNone : Stop::kUnsafe;
+}
+
 // What is wrong with the request or the answer, whatever the time.
 Stop standing_reason(const AttemptFacts& facts, const config::Retry& policy) noexcept {
   if (facts.cancelled) {
@@ -20,6 +31,7 @@ Stop standing_reason(const AttemptFacts& facts, const config::Retry& policy) noe
   if (facts.circuit_open) return Stop::kCircuitOpen;
   if (facts.verdict == Verdict::kOk) return Stop::kOk;
   if (facts.verdict == Verdict::kCancelled) return Stop::kCancelled;
+  if (facts.another_key) return reason_on_another_key(facts, policy);
   const bool wanted = policy.on_verdicts.contains(facts.verdict) || facts.upstream_word == true;
   if (is_final(facts.verdict) || !wanted) return Stop::kVerdict;
   if (facts.upstream_word == false) return Stop::kUpstreamSaidNo;
@@ -46,6 +58,7 @@ std::string_view to_string(Stop stop) noexcept {
                                          "deadline",
                                          "budget",
                                          "circuit_open",
+                                         "no_key",
                                          "cancelled"};
   return kNames[static_cast<std::size_t>(stop)];
 }
@@ -54,6 +67,13 @@ Decision decide(const AttemptFacts& facts, const config::Retry& policy) noexcept
   const std::optional<Duration> hint = policy.hints.honour ? facts.hint : std::nullopt;
   const Stop standing = standing_reason(facts, policy);
   if (standing != Stop::kNone) return stopped(standing, hint);
+  if (facts.another_key) {
+    if (facts.left && *facts.left <= Duration{0}) return stopped(Stop::kDeadline);
+    if (!facts.budget_left) return stopped(Stop::kBudget, hint);
+    Decision at_once;
+    at_once.again = true;
+    return at_once;
+  }
   if (hint && *hint > policy.hints.max_wait) return stopped(Stop::kHintTooLong, hint);
   const Duration wait = std::max({facts.backoff, hint.value_or(Duration{0}), Duration{0}});
   if (facts.left && wait >= *facts.left) return stopped(Stop::kDeadline, wait);

@@ -28,6 +28,7 @@ enum class Stop : std::uint8_t {
   kDeadline,        // the wait does not end before the deadline
   kBudget,          // too many retries of this upstream already
   kCircuitOpen,
+  kNoKey,      // all keys of the upstream are set aside
   kCancelled,  // nobody waits for the answer any more
 };
 // A literal; empty for kNone.
@@ -41,6 +42,9 @@ struct AttemptFacts {
   std::uint32_t tries = 1;    // calls of the rest of the chain so far, with this one
   bool cancelled = false;     // the exchange is
   bool circuit_open = false;  // a breaker refused; nothing was sent
+  // The failure was the key's own and another one may be used: at once, whatever the server's hint
+  // and word, which were the other key's.
+  bool another_key = false;
   bool body_replayable = true;
   bool can_probe = true;                   // class `verify` knows how to ask
   bool budget_left = true;                 // for a retry after this verdict

@@ -65,8 +65,10 @@ Task<Result<http::Response>> Retry::repeat(Exchange& exchange, Next next) {
       if (!found) co_return tries.unknown(std::move(found).error());
       if (*found) co_return tries.verified(std::move(**found));
     }
-    const Status slept = co_await SleepFor(exchange.loop, *exchange.scope, decision.wait);
-    if (!slept) co_return tries.interrupted(slept.error());
+    if (decision.wait > Duration{0}) {
+      const Status slept = co_await SleepFor(exchange.loop, *exchange.scope, decision.wait);
+      if (!slept) co_return tries.interrupted(slept.error());
+    }
     tries.rewind();
   }
 }

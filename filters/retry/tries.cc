@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "filters/credentials/key_choice.h"
 #include "filters/retry/backoff.h"
 #include "filters/retry/give_up.h"
 
@@ -13,6 +14,12 @@ namespace {
 
 KeySent key_sent(const http::Headers& headers) noexcept {
   return headers.get(http::HeaderId::kIdempotencyKey).empty() ? KeySent::kNo : KeySent::kYes;
+}
+
+// Verdicts that another key may not meet.
+bool is_of_key(Verdict verdict) noexcept {
+  return verdict == Verdict::kThrottled || verdict == Verdict::kAuth ||
+         verdict == Verdict::kQuotaExhausted;
 }
 
 }  // namespace
@@ -46,6 +53,12 @@ std::optional<Duration> Tries::time_left() const noexcept {
 }
 
 std::optional<Pause> Tries::pause() {
+  if (exchange_.keys != nullptr) {
+    Status chosen = exchange_.keys->choose();
+    if (!chosen) return Pause{.stop = Stop::kNoKey, .met = {}, .no_key = std::move(chosen).error()};
+    passing_ = exchange_.keys->probing();
+    if (passing_) return std::nullopt;
+  }
   if (!route_.retry.hints.honour) return std::nullopt;
   const TimePoint now = exchange_.loop.now();
   const auto met = route_.shadow
@@ -99,6 +112,7 @@ bool Tries::would_repeat(const Result<http::Response>& outcome) {
 // What the attempt that has ended means for the next ones, of this exchange and of others.
 void Tries::learn() {
   if (none_made()) return;
+  if (exchange_.keys != nullptr) exchange_.keys->learn();
   exchange_.attempts[first_].waited = std::exchange(waiting_, Duration{0});
   const TimePoint now = exchange_.loop.now();
   for (std::size_t i = first_; i < exchange_.attempts.size(); ++i) {
@@ -141,6 +155,8 @@ AttemptFacts Tries::facts_of(const Result<http::Response>& outcome) {
   facts.verdict = last.verdict;
   facts.phase = last.phase;
   if (facts.verdict == Verdict::kOk) return facts;
+  facts.another_key =
+      exchange_.keys != nullptr && is_of_key(facts.verdict) && exchange_.keys->another();
   if (outcome) facts.upstream_word = should_retry(outcome->head.headers);
   facts.body_replayable = body_.possible();
   facts.hint = hint_of(last);
@@ -158,6 +174,12 @@ AttemptFacts Tries::facts_of(const Result<http::Response>& outcome) {
 // The server's word, or that of a cooldown that runs for longer.
 std::optional<Duration> Tries::hint_of(const Attempt& last) {
   if (!route_.retry.hints.honour) return std::nullopt;
+  if (exchange_.keys != nullptr && is_of_key(last.verdict) &&
+      last.scope != config::Scope::kEndpoint) {
+    // The next try takes whichever key comes first.
+    const std::optional<Duration> soonest = exchange_.keys->soonest();
+    if (soonest) return *soonest > Duration{0} ? soonest : std::nullopt;
+  }
   const auto running =
       route_.cooldowns.peek(host(), exchange_.model, exchange_.credential, exchange_.loop.now());
   if (running && (!last.hint || *last.hint < running->left)) return running->left;
@@ -219,6 +241,11 @@ http::Response Tries::verified(http::Response found) {
 Result<http::Response> Tries::refuse(const Pause& pause) {
   route_.metrics.count_exhausted(pause.stop);
   record(pause.stop);
+  if (pause.no_key) {
+    Decision none;
+    none.stop = pause.stop;
+    return finish(std::unexpected(*pause.no_key), none);
+  }
   const bool quota = pause.met.verdict == Verdict::kQuotaExhausted;
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(pause.met.left).count();
   Decision decision;

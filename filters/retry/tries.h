@@ -13,11 +13,12 @@
 
 namespace outrigger::filters {
 
-// What a request does that meets a cooldown.
+// What a request does that meets a cooldown, or finds all keys set aside.
 struct Pause {
   Duration wait{0};
   Stop stop = Stop::kNone;  // why it does not wait
   SharedCooldowns::Running met;
+  std::optional<Error> no_key = {};
   [[nodiscard]] bool refused() const noexcept { return stop != Stop::kNone; }
 };
 
@@ -27,7 +28,8 @@ class Tries {
   // attempts; in shadow it only counts as sent. Counts the request for the budget.
   Tries(RetryRoute& route, Exchange& exchange);
 
-  // The cooldown in the way of the next attempt, if any. In shadow nobody passes to probe it.
+  // Chooses the key of the next attempt, where the proxy adds one. What is in that attempt's way,
+  // if anything: a cooldown, or no key. In shadow nobody passes to probe it.
   [[nodiscard]] std::optional<Pause> pause();
   // An attempt begins.
   void begin();

@@ -87,6 +87,7 @@ LogSink::LogSink(std::string path, int fd, LogSinkSettings settings)
       fd_(fd),
       terminal_(isatty(fd) == 1),
       regular_(is_regular(fd)),
+      masks_(settings_.masks),
       thread_([this] { run(); }) {}
 
 LogSink::~LogSink() {
@@ -190,20 +191,34 @@ void LogSink::drain(LogChannel& channel) {
   const std::uint64_t from = channel.read_.load(std::memory_order_relaxed);
   const std::uint64_t to = channel.written_.load(std::memory_order_acquire);
   if (from == to) return;
+  // After the lines were seen: what was to be masked before they came is known now.
+  if (masks_changed_.load(std::memory_order_acquire)) take_new_masks();
   const std::size_t at = from & channel.mask_;
   const std::size_t size = to - from;
   const std::size_t first = std::min(size, channel.mask_ + 1 - at);
-  if (settings_.masks.empty()) {
+  if (masks_.empty()) {
     write_out({&channel.ring_[at], first});
     write_out({&channel.ring_[0], size - first});
   } else {
     // A secret may lie across the ring's end: joined before it is looked for.
     scratch_.assign(&channel.ring_[at], first);
     scratch_.append(&channel.ring_[0], size - first);
-    mask_secrets(scratch_, settings_.masks);
+    mask_secrets(scratch_, masks_);
     write_out(scratch_);
   }
   channel.read_.store(to, std::memory_order_release);
+}
+
+void LogSink::mask(std::vector<Secret> secrets) {
+  const std::scoped_lock lock(mutex_);
+  new_masks_ = std::move(secrets);
+  masks_changed_.store(true, std::memory_order_release);
+}
+
+void LogSink::take_new_masks() {
+  const std::scoped_lock lock(mutex_);
+  masks_changed_.store(false, std::memory_order_relaxed);
+  masks_ = std::move(new_masks_);
 }
 
 void LogSink::say_dropped() {

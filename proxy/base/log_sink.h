@@ -66,6 +66,9 @@ class LogSink {
   // Opens the file anew after the lines so far, for log rotation. Any thread, not a signal handler.
   // When that fails, the old file stays in use.
   void reopen();
+  // Other values than those of the settings are masked from now on, in all lines that are handed
+  // over after the call. Any thread.
+  void mask(std::vector<Secret> secrets);
   // Returns when all that was handed over before the call has been written, or failed to be. Any
   // thread but the sink's; waits for a slow disk.
   void flush();
@@ -87,6 +90,7 @@ class LogSink {
   void drain();
   void drain(LogChannel& channel);
   void say_dropped();
+  void take_new_masks();
   void write_out(std::string_view bytes);
   [[nodiscard]] bool wait_writable();
   void reopen_now();
@@ -98,15 +102,18 @@ class LogSink {
   const bool terminal_;
   bool regular_;  // a file on disk: the sink's thread
   std::string scratch_;
+  std::vector<Secret> masks_;
   std::uint64_t said_dropped_ = 0;
   std::atomic<std::uint64_t> failed_lines_ = 0;
 
   std::atomic<bool> ending_ = false;
+  std::atomic<bool> masks_changed_ = false;
   std::atomic<bool> asleep_ = false;  // the thread waits for a line
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::condition_variable flushed_;
   std::vector<std::unique_ptr<LogChannel>> channels_;  // grows only
+  std::vector<Secret> new_masks_;
   bool woken_ = false;
   bool hurry_ = false;  // write without gathering
   bool reopen_ = false;

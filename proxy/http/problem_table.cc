@@ -53,6 +53,11 @@ constexpr ProblemKind kKinds[] = {
      "The upstream has told callers of this credential or model to come back later, and the time "
      "until then is longer than this request may wait. Nothing was sent.",
      "Come back after Retry-After; retry.hints.max_wait sets how long a request waits by itself."},
+    {"credentials_exhausted", 502, "http_request_denied", "No key of the upstream can be used",
+     "Every key that the proxy has for this upstream was refused or is out of money. Nothing was "
+     "sent; from time to time a request is let through to see whether that has changed.",
+     "Look in the proxy's log for the keys that were set aside; renew them or add credit, and name "
+     "new ones in `credentials`."},
     {"deadline_exceeded", 504, "http_response_timeout", "The deadline has passed",
      "No attempt was answered before the deadline of the route or of the caller "
      "(x-stainless-timeout, grpc-timeout, Outrigger-Deadline).",
@@ -151,6 +156,10 @@ constexpr ProblemKind kKinds[] = {
     {"proxy_loop_detected", 508, "proxy_loop_detected", "The request has been here before",
      "The Via field shows that this request already passed this proxy.",
      "Check that no upstream URL or proxy setting points back at the proxy."},
+    {"proxy_overloaded", 503, "http_request_denied", "The proxy itself has too much to do",
+     "The proxy uses so much of its memory that it takes on no more work. Nothing was sent.",
+     "Come back after Retry-After; if it lasts, give the proxy more memory. server.overload sets "
+     "the marks."},
     {"quota_exhausted", 429, "http_request_denied", "The quota of this credential is used up",
      "The upstream has said that the quota or the credit of this credential is exhausted. Nothing "
      "was sent; from time to time a request is let through to see whether that has changed.",

@@ -19,12 +19,6 @@ std::string bracketed(const std::string& host) {
   return host.find(':') == std::string::npos ? host : "[" + host + "]";
 }
 
-std::string authority_of(const config::Endpoint& where) {
-  const std::uint16_t usual = where.tls ? 443 : 80;
-  std::string text = bracketed(where.host);
-  return where.port == usual ? text : text + ":" + std::to_string(where.port);
-}
-
 // A request whose body is in memory, or that has none, can be sent again.
 bool replayable(const http::Request& request) noexcept {
   return request.body.whole() != nullptr;
@@ -42,6 +36,12 @@ bool stale(const Error& error, const http::Request& request,
 }
 
 }  // namespace
+
+std::string authority_of(const config::Endpoint& where) {
+  const std::uint16_t usual = where.tls ? 443 : 80;
+  std::string text = bracketed(where.host);
+  return where.port == usual ? text : text + ":" + std::to_string(where.port);
+}
 
 bool unreached(const Error& error) noexcept {
   return error.phase == Phase::kNoConnection && error.origin == Origin::kUpstream;

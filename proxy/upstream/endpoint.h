@@ -37,6 +37,9 @@ struct EndpointContext {
 // No connection came about, so that nothing was sent: another endpoint may do.
 [[nodiscard]] bool unreached(const Error& error) noexcept;
 
+// As it is sent in Host: without the port where that is the scheme's own.
+[[nodiscard]] std::string authority_of(const config::Endpoint& where);
+
 class Endpoint final : private H1Owner, private Timer {
  public:
   Endpoint(const EndpointContext& context, config::Endpoint where,

@@ -3,10 +3,13 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { WebSocketServer } from 'ws';
 
+export const keyOf = (headers) => headers['x-api-key'] ?? headers.authorization?.replace(/^Bearer /, '');
+
 export class Provider {
   #server = createServer((request, response) => this.#answer(request, response));
   #gates = new Map();
   requests = [];
+  refusals = new Map();  // key: [status, error]
 
   async start() {
     const sockets = new WebSocketServer({ server: this.#server });
@@ -50,6 +53,8 @@ export class Provider {
     const type = request.headers['content-type'] ?? '';
     const body = type.includes('json') && text !== '' ? JSON.parse(text) : {};
     this.requests.push({ method: request.method, url: request.url, headers: request.headers, body, text });
+    const refusal = this.refusals.get(keyOf(request.headers));
+    if (refusal) return json(response, refusal[0], { error: refusal[1] });
     const path = request.url.split('?')[0];
     if (path === '/v1/models') return json(response, 200, { object: 'list', data: [model('gpt-test')] });
     if (path === '/v1/echo') return json(response, 200, { bytes: text.length });

@@ -198,7 +198,7 @@ TEST_F(Limits, OneAddressMayNotTakeAllConnections) {
 
 TEST_F(Limits, WithoutDescriptorsAcceptingPausesAndRecovers) {
   upstream.expect("GET /p").always().reply(200, "ok");
-  TestProxy proxy(config().workers(1), {.max_files = 48});
+  TestProxy proxy(config().workers(1).server("overload: {descriptors: none}"), {.max_files = 48});
   std::vector<Socket> hoard;
   for (int i = 0; i < 80; ++i) hoard.push_back(Socket::connect(proxy.port()));
   EXPECT_TRUE(eventually([&] { return proxy.process().descriptors().size() >= 47; }));

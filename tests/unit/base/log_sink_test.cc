@@ -177,6 +177,19 @@ TEST_F(LogSinkTest, MasksSecretsAlsoAcrossTheEndOfARing) {
   EXPECT_NE(text.find("19 ************.\n"), std::string::npos) << text;
 }
 
+TEST_F(LogSinkTest, MasksOtherSecretsFromNowOn) {
+  LogSinkSettings settings;
+  settings.masks.emplace_back("sk-before");
+  const auto sink = open(path("log"), std::move(settings));
+  LogChannel& channel = sink->channel();
+  channel.write("sk-before sk-after\n");
+  sink->flush();
+  sink->mask({Secret("sk-after")});
+  channel.write("sk-before sk-after\n");
+  sink->flush();
+  EXPECT_EQ(contents(path("log")), "********* sk-after\nsk-before ********\n");
+}
+
 TEST_F(LogSinkTest, SaysWhyItCannotOpen) {
   const auto sink = LogSink::open(path("no/such/folder"));
   ASSERT_FALSE(sink);

@@ -42,7 +42,7 @@ Environment example_environment() {
   Variables variables = {{"OUTRIGGER_STORE_KEY", "secret"}};
   for (const char* name : {"API_KEY", "API_KEY_A", "API_KEY_B", "OPENAI_KEY_A", "OPENAI_KEY_B",
                            "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}) {
-    variables[name] = "secret";
+    variables[name] = std::string("secret of ") + name;
   }
   return environment(std::move(variables), files);
 }
@@ -93,6 +93,14 @@ std::string in_block(std::string_view name, const std::string& entry) {
     return upstream_with("classify: [{" + std::string(verdict ? "" : "verdict: transient, ") +
                          (status ? "" : "status: 409, ") + entry + "}]");
   }
+  if (name == "credentials.aws") {
+    std::string rest;
+    for (const std::string key : {"region", "access_key", "secret_key"}) {
+      const std::string value = key == "region" ? "us-east-1" : "\"${AWS_SECRET_ACCESS_KEY}\"";
+      if (!entry.starts_with(key)) rest += ", " + key + ": " + value;
+    }
+    return upstream_with("credentials: {aws: {" + entry + rest + "}}");
+  }
   if (name.starts_with("verify")) {
     const std::string get = entry.starts_with("get") ? "" : "get: \"/x?id={idempotency-key}\", ";
     const std::string inner = name == "verify.found" ? "found: {" + entry + "}" : entry;
@@ -115,8 +123,8 @@ TEST(Declarations, EveryExampleLoadsAndFitsTheSchema) {
         const Loaded loaded = load(text, example_environment());
         const std::string codes = codes_of(loaded);
         // A certificate without its key is refused as such; a profile of an example may be unused.
-        const bool half =
-            codes == "OUT-113" || (field.key == "client_ca_file" && codes == "OUT-112");
+        const bool half = codes == "OUT-113" || field.key == "aws" ||
+                          (field.key == "client_ca_file" && codes == "OUT-112");
         EXPECT_TRUE(codes.empty() || half || codes == "OUT-182")
             << text << render(loaded.diagnostics, false);
         EXPECT_EQ(schema_problem(text), "") << text;

@@ -31,6 +31,8 @@ TEST(Chain, IsInTheOrderThatItsPageTells) {
   upstream.policies.commit.keep_alive = 10s;
   upstream.policies.fallback.emplace_back();
   upstream.policies.hedge.emplace();
+  upstream.policies.loop_guard.emplace();
+  upstream.policies.credentials.emplace().aws.emplace();
   upstream.endpoints.push_back(
       {.url = "http://127.0.0.1:1", .tls = false, .host = "127.0.0.1", .port = 1, .base_path = ""});
   const upstream::Cluster::Setup setup{loop, resolver, random, nullptr, nullptr, nullptr, {}};

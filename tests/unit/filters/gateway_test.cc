@@ -9,7 +9,7 @@ namespace {
 class GatewayTest : public ChainTest {
  protected:
   void send() {
-    add(std::make_unique<Gateway>(policies_));
+    add(std::make_unique<Gateway>(policies_, pressure_));
     end_with([this](Exchange& seen) -> Task<Result<http::Response>> {
       reached_ = true;
       for (;;) {
@@ -30,6 +30,7 @@ class GatewayTest : public ChainTest {
   }
 
   config::Policies policies_;
+  Pressure pressure_;
   bool reached_ = false;
   std::string uploaded_;
 };
@@ -92,6 +93,23 @@ TEST_F(GatewayTest, RefusesABodyThatSaysItIsTooLargeBeforeTheUpstreamSeesIt) {
   ASSERT_FALSE(outcome_->has_value());
   EXPECT_EQ(outcome_->error().reason, "body_too_large");
   EXPECT_FALSE(reached_);
+}
+
+TEST_F(GatewayTest, RefusesEverythingWhileTheProxyHasNoRoom) {
+  pressure_.set(Resource::kMemory, Level::kHard);
+  pressure_.set_retry_after(3s);
+  send();
+  ASSERT_FALSE(outcome_->has_value());
+  EXPECT_EQ(outcome_->error().reason, "proxy_overloaded");
+  EXPECT_EQ(exchange().retry_after, 3s);
+  EXPECT_FALSE(reached_);
+}
+
+TEST_F(GatewayTest, RefusesNothingAtTheSoftMark) {
+  pressure_.set(Resource::kMemory, Level::kSoft);
+  pressure_.set(Resource::kDescriptors, Level::kHard);
+  send();
+  EXPECT_TRUE(reached_);
 }
 
 TEST_F(GatewayTest, CutsABodyThatProvesTooLarge) {

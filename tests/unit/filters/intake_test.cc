@@ -235,6 +235,42 @@ TEST_F(IntakeTest, AFullDiskIsNoReasonToRefuse) {
   EXPECT_EQ(memory_.disk(), 0u);
 }
 
+TEST_F(IntakeTest, WithLittleLeftALongBodyIsSentOnceAndTheReasonIsKept) {
+  Pressure pressure;
+  context_.pressure = &pressure;
+  pressure.set(Resource::kMemory, Level::kSoft);
+  const std::string text = numbered(kMiB);
+  upload(text);
+  run({answers(500), ok()});
+  EXPECT_EQ(status(), 500);
+  EXPECT_EQ(seen_[0].body, text);
+  EXPECT_EQ(stop(), "not_replayable");
+  EXPECT_EQ(exchange().replay_lost, "overload");
+}
+
+TEST_F(IntakeTest, WithLittleLeftAShortBodyIsKeptAllTheSame) {
+  Pressure pressure;
+  context_.pressure = &pressure;
+  pressure.set(Resource::kDescriptors, Level::kSoft);
+  const std::string text = numbered(60'000);
+  upload(text, 20'000);
+  run({answers(500), ok()});
+  advance(1s);
+  EXPECT_EQ(status(), 200);
+  EXPECT_EQ(seen_[1].body, text);
+}
+
+TEST_F(IntakeTest, OtherLimitsHoldFromNowOn) {
+  ReplayMemory memory({.memory = 100, .disk = 0});
+  EXPECT_TRUE(memory.take_memory(80));
+  EXPECT_FALSE(memory.take_memory(30));
+  memory.set({.memory = 50, .disk = 10});
+  EXPECT_FALSE(memory.take_memory(1));
+  EXPECT_TRUE(memory.take_disk(10));
+  memory.give_memory(80);
+  EXPECT_TRUE(memory.take_memory(50));
+}
+
 TEST_F(IntakeTest, NorIsAFolderThatIsNotThere) {
   context_.replay.open = [] { return open_scratch("/nonexistent/folder"); };
   const std::string text = numbered(2 * kMiB);

@@ -22,6 +22,54 @@ AttemptFacts failure() {
   return facts;
 }
 
+// What failed was the key's own, and another one is there.
+TEST(RetryDecision, AnotherKeyIsTakenAtOnce) {
+  struct Row {
+    std::string_view what;
+    Verdict verdict;
+    std::function<void(AttemptFacts&)> set;
+    Stop stop;
+  };
+  const auto nothing = [](AttemptFacts&) {};
+  const Row kRows[] = {
+      {"throttled", Verdict::kThrottled, nothing, Stop::kNone},
+      {"refused, though no `if` names it", Verdict::kAuth, nothing, Stop::kNone},
+      {"out of money", Verdict::kQuotaExhausted, nothing, Stop::kNone},
+      {"the hint is of the other key", Verdict::kThrottled, [](AttemptFacts& f) { f.hint = 1h; },
+       Stop::kNone},
+      {"and so is its word", Verdict::kThrottled, [](AttemptFacts& f) { f.upstream_word = false; },
+       Stop::kNone},
+      {"a write: nothing was done", Verdict::kAuth,
+       [](AttemptFacts& f) { f.replay = Replay::kUnsent; }, Stop::kNone},
+      {"never is never", Verdict::kAuth, [](AttemptFacts& f) { f.replay = Replay::kNever; },
+       Stop::kUnsafe},
+      {"it counts", Verdict::kAuth, [](AttemptFacts& f) { f.tries = 3; }, Stop::kMaxAttempts},
+      {"it is paid for", Verdict::kAuth, [](AttemptFacts& f) { f.budget_left = false; },
+       Stop::kBudget},
+      {"the body is gone", Verdict::kAuth, [](AttemptFacts& f) { f.body_replayable = false; },
+       Stop::kNotReplayable},
+      {"the time is over", Verdict::kAuth, [](AttemptFacts& f) { f.left = 0s; }, Stop::kDeadline},
+      {"nobody waits", Verdict::kAuth, [](AttemptFacts& f) { f.cancelled = true; },
+       Stop::kCancelled},
+  };
+  for (const Row& row : kRows) {
+    AttemptFacts facts = failure();
+    facts.verdict = row.verdict;
+    facts.another_key = true;
+    row.set(facts);
+    const Decision decision = decide(facts, config::Retry{});
+    EXPECT_EQ(decision.stop, row.stop) << row.what;
+    EXPECT_EQ(decision.again, row.stop == Stop::kNone) << row.what;
+    EXPECT_EQ(decision.wait, 0s) << row.what;
+  }
+  config::Retry narrow;
+  narrow.on_verdicts = {Verdict::kTransient};
+  AttemptFacts facts = failure();
+  facts.verdict = Verdict::kThrottled;
+  facts.another_key = true;
+  EXPECT_EQ(decide(facts, narrow).stop, Stop::kVerdict) << "what the policy leaves out stays so";
+}
+
 TEST(RetryDecision, FollowsItsTable) {
   struct Row {
     std::string_view what;
