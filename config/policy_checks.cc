@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "config/units.h"
+#include "config/validate_checks.h"
 
 namespace outrigger::config {
 namespace {
@@ -227,6 +228,9 @@ void check_level(const Level& level, Checker& checker) {
   if (says({"circuit_breaker"})) check_breaker(level, checker);
   if (says({"circuit_breaker", "timeouts"})) check_breaker_timers(level, checker);
   if (says({"commit"})) check_commit(level, checker);
+  if (says({"validate", "commit", "dialect"})) {
+    check_validate(level.policies, level.path, level.whole, checker);
+  }
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "filters/gateway/gateway.h"
 #include "filters/keep_alive/keep_alive.h"
 #include "filters/send/send.h"
+#include "filters/validate/validate.h"
 
 namespace outrigger::filters {
 
@@ -20,13 +21,18 @@ Chain ChainBuilder::in_order(std::unique_ptr<Filter> observe, const config::Poli
   const auto push = [&](std::unique_ptr<Filter> filter) { filters.push_back(std::move(filter)); };
   push(std::move(observe));                   // sees every answer, whoever made it
   push(std::make_unique<Gateway>(policies));  // what must not pass, no policy should see
-  if (policies.retry || policies.circuit_breaker || policies.commit.keep_alive) {
+  if (policies.retry || policies.circuit_breaker || policies.commit.keep_alive ||
+      policies.validate) {
     push(std::make_unique<Intake>(context_.shared.intake, policies));  // before who needs its facts
   }
   if (policies.commit.keep_alive) {
     push(std::make_unique<KeepAlive>(policies));  // around all that takes long
   }
   push(std::make_unique<Deadline>(policies, context_.observe.clock));  // all attempts and waits
+  if (policies.validate) {  // what it asks again is retried, and limited, as any request
+    push(
+        std::make_unique<Validate>(context_.schemas, policies, context_.observe.metrics, upstream));
+  }
   if (policies.retry) {
     push(std::make_unique<Retry>(context_.retry, policies, upstream));  // what follows repeats
   }

@@ -10,6 +10,7 @@
 #include "filters/observe/observe.h"
 #include "filters/retry/retry.h"
 #include "filters/shared.h"
+#include "filters/validate/schema_cache.h"
 #include "proxy/upstream/cluster.h"
 #include "proxy/upstream/forward.h"
 
@@ -20,6 +21,7 @@ struct ChainContext {
   ObserveContext& observe;
   Shared& shared;
   RetryContext retry;
+  SchemaCache schemas = {};  // of requests, compiled
 };
 
 class ChainBuilder {

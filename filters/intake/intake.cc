@@ -37,8 +37,10 @@ Task<Result<http::Response>> Intake::handle(Exchange& exchange, Next next) {
 void Intake::keep_body(Exchange& exchange) const {
   const bool looked_into =
       (needs_model_ || needs_beginning_) && is_json(exchange.request.head.headers);
-  if (!policies_.retry && !looked_into) return;
-  const std::uint64_t most = policies_.retry ? policies_.retry->buffer : 0;
+  // A repair is made from what is in memory only.
+  if (!policies_.retry && !policies_.validate && !looked_into) return;
+  std::uint64_t most = policies_.validate ? ReplayBody::kInMemory : 0;
+  if (policies_.retry) most = policies_.retry->buffer;
   exchange.request.body.wrap_source([&](std::unique_ptr<http::BodySource> inner) {
     auto body =
         std::make_unique<ReplayBody>(exchange.loop, context_.replay, std::move(inner), most);

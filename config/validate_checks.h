@@ -1,0 +1,16 @@
+// A `validate` block that cannot do what it says. Pure.
+#pragma once
+
+#include <string>
+
+#include "config/checker.h"
+#include "config/policies.h"
+
+namespace outrigger::config {
+
+// `path` is that of the level whose policies these are. `whole`: no value is missing because it was
+// wrong.
+void check_validate(const Policies& policies, const std::string& path, bool whole,
+                    Checker& checker);
+
+}  // namespace outrigger::config
