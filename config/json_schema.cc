@@ -61,12 +61,23 @@ std::optional<std::regex> compile_pattern(const std::string& pattern) {
   }
 }
 
-bool within(const Json& value, std::size_t longest_text, std::size_t longest_list) {
-  if (value.is_string()) return value.get_ref<const std::string&>().size() <= longest_text;
-  if (value.is_array() && value.size() > longest_list) return false;
-  return !value.is_structured() || std::ranges::all_of(value, [&](const Json& each) {
-    return within(each, longest_text, longest_list);
-  });
+// valijson matches names with the other engine: of what repeats once there is one way only.
+bool is_simple(const std::string& pattern) {
+  const auto repeats = std::ranges::count_if(
+      pattern, [](char c) { return std::string_view("*+{?|").contains(c); });
+  return repeats <= 1 && compile_pattern(pattern).has_value();
+}
+
+// No text, name or list is too long for what costs more.
+bool within_bounds(const Json& value) {
+  if (value.is_string()) return value.get_ref<const std::string&>().size() <= kMaxMatched;
+  if (value.is_array()) {
+    return value.size() <= kMaxUnique && std::ranges::all_of(value, within_bounds);
+  }
+  for (auto it = value.begin(); value.is_object() && it != value.end(); ++it) {
+    if (it.key().size() > kMaxMatched || !within_bounds(*it)) return false;
+  }
+  return true;
 }
 
 // "/items/0: Missing required property 'name'." of the context <root>, [items], [0].
@@ -87,6 +98,19 @@ void cut(std::string& text, std::size_t most) {
   if (text.size() <= most) return;
   while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xC0) == 0x80) --most;
   text.resize(most);
+}
+
+// The first that cannot be matched safely.
+std::optional<std::string> compile_patterns(const Json& schema, Patterns& patterns) {
+  for (const std::string& pattern : patterns_of(schema)) {
+    std::optional<std::regex> regex = compile_pattern(pattern);
+    if (!regex) return pattern;
+    patterns.emplace(pattern, std::move(*regex));
+  }
+  for (const std::string& pattern : name_patterns_of(schema)) {
+    if (!is_simple(pattern)) return pattern;
+  }
+  return std::nullopt;
 }
 
 std::optional<std::string> prepare(Json& schema, std::string_view text,
@@ -126,14 +150,10 @@ std::expected<JsonSchema, std::string> JsonSchema::compile(std::string_view text
   Json schema;
   if (auto wrong = prepare(schema, text, written)) return std::unexpected(std::move(*wrong));
   auto compiled = std::make_unique<Compiled>();
-  bool all_patterns = true;
-  for (const std::string& pattern : patterns_of(schema)) {
-    std::optional<std::regex> regex = compile_pattern(pattern);
-    if (!regex && written == Written::kInConfiguration) {
-      return std::unexpected(fmt::format("the pattern {:?} is not supported", pattern));
-    }
-    if (regex) compiled->patterns.emplace(pattern, std::move(*regex));
-    all_patterns = all_patterns && regex;
+  const std::optional<std::string> unsupported = compile_patterns(schema, compiled->patterns);
+  if (unsupported && written == Written::kInConfiguration) {
+    return std::unexpected(
+        fmt::format("the pattern {:?} is not supported", unsupported->substr(0, 100)));
   }
   try {
     Json quick = schema;
@@ -141,7 +161,7 @@ std::expected<JsonSchema, std::string> JsonSchema::compile(std::string_view text
     if (quick != schema) {
       compiled->quick = std::make_unique<valijson::Schema>();
       valijson::SchemaParser().populateSchema(Adapter(quick), *compiled->quick);
-      if (!all_patterns) schema = std::move(quick);
+      if (unsupported) schema = std::move(quick);
     }
     valijson::SchemaParser().populateSchema(Adapter(schema), compiled->exact);
   } catch (const std::exception& error) {
@@ -158,7 +178,7 @@ std::optional<std::string> JsonSchema::complaint(std::string_view json) const {
   const Json value = Json::parse(json, nullptr, false);
   if (value.is_discarded()) return "the text is not JSON";
   if (compiled_->admits_all) return std::nullopt;
-  const bool exact = compiled_->quick == nullptr || within(value, kMaxMatched, kMaxUnique);
+  const bool exact = compiled_->quick == nullptr || within_bounds(value);
   const valijson::Schema& schema = exact ? compiled_->exact : *compiled_->quick;
   valijson::ValidationResults results;
   try {

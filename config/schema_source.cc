@@ -267,6 +267,16 @@ std::vector<std::string> patterns_of(const Json& schema) {
   return patterns;
 }
 
+std::vector<std::string> name_patterns_of(const Json& schema) {
+  std::vector<std::string> patterns;
+  for_each_object(schema, [&](const Json& each) {
+    const auto names = each.find("patternProperties");
+    if (names == each.end() || !names->is_object()) return;
+    for (auto it = names->begin(); it != names->end(); ++it) patterns.push_back(it.key());
+  });
+  return patterns;
+}
+
 void remove_costly(Json& schema) {
   for_each_object(schema, [](Json& each) {
     erase_text(each, "pattern");

@@ -18,8 +18,9 @@ void translate_open_api(nlohmann::json& schema);
 // date-time become patterns.
 void simplify_schema(nlohmann::json& schema);
 
-// Every pattern that stands in the schema.
+// Every `pattern` that stands in the schema, and every name of patternProperties.
 [[nodiscard]] std::vector<std::string> patterns_of(const nlohmann::json& schema);
+[[nodiscard]] std::vector<std::string> name_patterns_of(const nlohmann::json& schema);
 
 // Removes what costs more than its text is long: pattern, patternProperties, uniqueItems.
 void remove_costly(nlohmann::json& schema);

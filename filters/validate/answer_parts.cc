@@ -220,7 +220,7 @@ void replace_part(const AnswerPart& part, std::string_view with, JsonEdits& edit
     if (part.kind == Kind::kObject) {
       edits.replace(part.places[i], std::string(with));
     } else {
-      edits.replace(part.places[i], quoted(i == 0 ? with : std::string_view()));
+      edits.replace(part.places[i], json_quoted(i == 0 ? with : std::string_view()));
     }
   }
 }

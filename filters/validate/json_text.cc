@@ -156,7 +156,7 @@ std::string JsonEdits::apply() const {
   return out;
 }
 
-std::string quoted(std::string_view text) {
+std::string json_quoted(std::string_view text) {
   std::string out;
   append_json_string(out, text);
   return out;

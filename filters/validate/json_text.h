@@ -89,6 +89,6 @@ class JsonEdits {
 };
 
 // Between quotes, escaped.
-[[nodiscard]] std::string quoted(std::string_view text);
+[[nodiscard]] std::string json_quoted(std::string_view text);
 
 }  // namespace outrigger::filters

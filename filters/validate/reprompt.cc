@@ -65,7 +65,7 @@ void add_chat(const InvalidAnswer& answer, Elements& turns) {
     called = true;
     const JsonText id = call["id"];
     results.add(fmt::format(R"({{"role":"tool","tool_call_id":{},"content":{}}})",
-                            id.is_string() ? id.text() : "\"\"", quoted(result)));
+                            id.is_string() ? id.text() : "\"\"", json_quoted(result)));
   });
   if (!answer.empty && message.is_object()) {
     const std::string content = message["content"].is_string()
@@ -77,7 +77,7 @@ void add_chat(const InvalidAnswer& answer, Elements& turns) {
   if (called && !answer.empty) {
     turns.add(results.text());
   } else {
-    turns.add(fmt::format(R"({{"role":"user","content":{}}})", quoted(words)));
+    turns.add(fmt::format(R"({{"role":"user","content":{}}})", json_quoted(words)));
   }
 }
 
@@ -85,7 +85,7 @@ void add_chat(const InvalidAnswer& answer, Elements& turns) {
 void add_responses(const InvalidAnswer& answer, Elements& turns) {
   Elements results;
   std::string text;
-  const std::string result = quoted(words_for_call(answer));
+  const std::string result = json_quoted(words_for_call(answer));
   if (!answer.empty) {
     JsonText(answer.body)["output"].each([&](JsonText item) {
       if (item["type"].is("message")) {
@@ -100,13 +100,13 @@ void add_responses(const InvalidAnswer& answer, Elements& turns) {
       }
     });
     if (!text.empty()) {
-      turns.add(fmt::format(R"({{"role":"assistant","content":{}}})", quoted(text)));
+      turns.add(fmt::format(R"({{"role":"assistant","content":{}}})", json_quoted(text)));
     }
   }
   if (!results.empty()) {
     turns.add(results.text());
   } else {
-    turns.add(fmt::format(R"({{"role":"user","content":{}}})", quoted(words_for(answer))));
+    turns.add(fmt::format(R"({{"role":"user","content":{}}})", json_quoted(words_for(answer))));
   }
 }
 
@@ -117,7 +117,7 @@ bool may_return(JsonText block) {
 
 void add_anthropic(const InvalidAnswer& answer, Elements& turns) {
   Elements content, results;
-  const std::string result = quoted(words_for_call(answer));
+  const std::string result = json_quoted(words_for_call(answer));
   JsonText(answer.body)["content"].each([&](JsonText block) {
     if (!may_return(block)) return;
     content.add(block.text());
@@ -134,14 +134,14 @@ void add_anthropic(const InvalidAnswer& answer, Elements& turns) {
       return;
     }
   }
-  turns.add(fmt::format(R"({{"role":"user","content":{}}})", quoted(words_for(answer))));
+  turns.add(fmt::format(R"({{"role":"user","content":{}}})", json_quoted(words_for(answer))));
 }
 
 void add_gemini(const InvalidAnswer& answer, Elements& turns) {
   const JsonText candidate = element(JsonText(answer.body)["candidates"], answer.choice);
   const JsonText parts = candidate["content"]["parts"];
   Elements results;
-  const std::string result = quoted(words_for_call(answer));
+  const std::string result = json_quoted(words_for_call(answer));
   parts.each([&](JsonText part) {
     const JsonText call = part["functionCall"];
     if (!call.is_object()) return;
@@ -156,7 +156,8 @@ void add_gemini(const InvalidAnswer& answer, Elements& turns) {
       return;
     }
   }
-  turns.add(fmt::format(R"({{"role":"user","parts":[{{"text":{}}}]}})", quoted(words_for(answer))));
+  turns.add(
+      fmt::format(R"({{"role":"user","parts":[{{"text":{}}}]}})", json_quoted(words_for(answer))));
 }
 
 // `input` may be one text, which is the user's first turn.

@@ -142,7 +142,9 @@ void StreamWriter::write(std::string_view type, const StreamJson& data) {
 void write_chat(const StreamJson& answer, StreamWriter& out) {
   const StreamJson& choices = answer.at("choices");
   for (const StreamJson& choice : choices) {
-    out.add(chunk_of(answer, choice_of(choice, {{"role", "assistant"}, {"content", ""}}, nullptr)));
+    StreamJson role = {{"role", "assistant"}, {"content", nullptr}};
+    if (has(choice.at("message"), "content")) role["content"] = "";
+    out.add(chunk_of(answer, choice_of(choice, std::move(role), nullptr)));
   }
   for (const StreamJson& choice : choices) {
     out.add(chunk_of(answer, choice_of(choice, delta_of(choice.at("message")), nullptr)));

@@ -14,8 +14,9 @@ namespace outrigger::mock {
 
 struct Failure {
   int status = 500;
-  std::string code;     // in the provider's words; empty: what goes with the status
-  std::string message;  // empty: one that fits
+  std::string code;        // in the provider's words; empty: what goes with the status
+  std::string message;     // empty: one that fits
+  std::string param = {};  // OpenAI's alone
   std::string retry_after;
   std::optional<Duration> retry_after_ms, retry_after_date;
 };
