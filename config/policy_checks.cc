@@ -228,8 +228,9 @@ void check_level(const Level& level, Checker& checker) {
   if (says({"circuit_breaker"})) check_breaker(level, checker);
   if (says({"circuit_breaker", "timeouts"})) check_breaker_timers(level, checker);
   if (says({"commit"})) check_commit(level, checker);
+  if (says({"validate"})) check_schema(level.policies, level.path, level.whole, checker);
   if (says({"validate", "commit", "dialect"})) {
-    check_validate(level.policies, level.path, level.whole, checker);
+    check_validate_reach(level.policies, level.path, checker);
   }
 }
 

@@ -12,7 +12,13 @@ bool has_answers_of_models(Dialect dialect) noexcept {
          dialect == Dialect::kGemini || dialect == Dialect::kAuto;
 }
 
-void check_schema(const Validate& validate, const std::string& path, bool whole, Checker& checker) {
+}  // namespace
+
+void check_schema(const Policies& policies, const std::string& level, bool whole,
+                  Checker& checker) {
+  if (!policies.validate) return;
+  const Validate& validate = *policies.validate;
+  const std::string path = level + ".validate";
   if (validate.schema.empty()) {
     if (validate.what != ValidateWhat::kBody || !whole) return;
     checker.error(Code::kMissingKey, path, "validate of: body has no schema",
@@ -26,14 +32,9 @@ void check_schema(const Validate& validate, const std::string& path, bool whole,
                 "write it as JSON Schema draft 7 has it");
 }
 
-}  // namespace
-
-void check_validate(const Policies& policies, const std::string& level, bool whole,
-                    Checker& checker) {
-  if (!policies.validate) return;
+void check_validate_reach(const Policies& policies, const std::string& level, Checker& checker) {
+  if (!policies.validate || policies.validate->what == ValidateWhat::kBody) return;
   const std::string path = level + ".validate";
-  check_schema(*policies.validate, path, whole, checker);
-  if (policies.validate->what == ValidateWhat::kBody) return;
   if (!has_answers_of_models(policies.dialect)) {
     checker.warning(Code::kSuspicious, path,
                     "validate has no effect: with this dialect no answer is a model's",

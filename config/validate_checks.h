@@ -10,7 +10,8 @@ namespace outrigger::config {
 
 // `path` is that of the level whose policies these are. `whole`: no value is missing because it was
 // wrong.
-void check_validate(const Policies& policies, const std::string& path, bool whole,
-                    Checker& checker);
+void check_schema(const Policies& policies, const std::string& path, bool whole, Checker& checker);
+// What dialect and commit leave to be validated.
+void check_validate_reach(const Policies& policies, const std::string& path, Checker& checker);
 
 }  // namespace outrigger::config

@@ -18,7 +18,13 @@ using Result = Inspection::Result;
 
 constexpr std::size_t kMostParts = 3;  // whose complaints are told
 
+bool too_large(std::string_view text) noexcept {
+  return text.size() > config::JsonSchema::kMaxText;
+}
+
+// Without a schema it must be JSON still.
 std::optional<std::string> complaint_of(Schemas schemas, std::string_view json) {
+  if (schemas.empty() && !is_json(json)) return "the text is not JSON";
   for (const Wanted::Schema& schema : schemas) {
     if (auto complaint = schema->complaint(json)) return complaint;
   }
@@ -40,6 +46,11 @@ Inspection invalid(std::string complaint, std::string_view wrong) {
 }
 
 Inspection inspect_body(const Wanted& wanted, std::string_view answer, Mending mending) {
+  if (too_large(answer)) {
+    Inspection out;
+    out.in_part = true;
+    return out;
+  }
   std::optional<std::string> complaint = complaint_of(wanted.body, answer);
   if (!complaint) return {};
   if (mending == Mending::kDeterministic) {
@@ -62,8 +73,11 @@ class Parts {
   void look_at(const AnswerPart& part) {
     const bool text = part.kind == AnswerPart::Kind::kText;
     if (text ? wanted_.text.empty() : !wanted_.arguments) return;
-    const Wanted::Schema own = text ? nullptr : schema_of(part.tool);
-    const Schemas schemas = text ? Schemas(wanted_.text) : Schemas(&own, 1);
+    if (too_large(part.text)) {
+      in_part_ = true;
+      return;
+    }
+    const Schemas schemas = text ? Schemas(wanted_.text) : schemas_of(part.tool);
     const std::optional<std::string> complaint = complaint_of(schemas, part.text);
     if (!complaint) return;
     if (mending_ == Mending::kDeterministic && mend(part, schemas)) return;
@@ -79,6 +93,7 @@ class Parts {
       return out;
     }
     Inspection out;
+    out.in_part = in_part_ || wanted_.in_part;
     if (edits_.empty()) return out;
     out.result = Result::kMended;
     out.body = edits_.apply();
@@ -87,11 +102,10 @@ class Parts {
 
  private:
   // A tool without a schema takes any JSON.
-  [[nodiscard]] Wanted::Schema schema_of(std::string_view tool) const {
-    static thread_local const auto any =
-        std::make_shared<const config::JsonSchema>(config::JsonSchema::any());
+  [[nodiscard]] Schemas schemas_of(std::string_view tool) const {
     const auto found = std::ranges::find(wanted_.tools, tool, &Wanted::Tool::name);
-    return found == wanted_.tools.end() ? any : found->schema;
+    if (found == wanted_.tools.end()) return {};
+    return {&found->schema, 1};
   }
 
   bool mend(const AnswerPart& part, Schemas schemas) {
@@ -120,6 +134,7 @@ class Parts {
   const Wanted& wanted_;
   const Mending mending_;
   JsonEdits edits_;
+  bool in_part_ = false;
   std::size_t bad_ = 0;
   std::size_t choice_ = 0;
   std::string complaint_;

@@ -25,6 +25,7 @@ struct Wanted {
   std::vector<Schema> text;  // that the model's text must fit; empty: it may be any text
   std::vector<Tool> tools;
   bool arguments = false;  // of tool calls must be JSON, and fit their tool's schema
+  bool in_part = false;    // a schema of the request cannot be used
 
   [[nodiscard]] bool nothing() const noexcept { return form == Form::kNone && body.empty(); }
 };
@@ -38,8 +39,9 @@ struct Inspection {
   std::string complaint;  // kInvalid: what is wrong, bounded
   std::string wrong;      // kInvalid: the text that is, to know it again
   std::size_t choice = 0;
-  bool empty = false;  // there is nothing that the model could be shown
-  bool cut = false;    // it ended at its limit of tokens: asked again it would so again
+  bool in_part = false;  // kGood, kMended: something was too large to be looked at
+  bool empty = false;    // there is nothing that the model could be shown
+  bool cut = false;      // it ended at its limit of tokens: asked again it would so again
 };
 
 // `answer` is the whole body, decoded.

@@ -25,7 +25,6 @@ bool is_event_stream(const http::Response& response) noexcept {
 // What came, without its content coding; nothing when it cannot be read within the bound.
 std::optional<std::string> decoded(const http::Headers& headers, std::string_view body,
                                    std::size_t most) {
-  if (is_identity(headers)) return std::string(body);
   auto text = decode_bounded(headers.get(http::HeaderId::kContentEncoding), body, most);
   if (!text || !text->complete) return std::nullopt;
   return std::move(text->text);
@@ -77,9 +76,12 @@ bool Mender::may_reformulate(const http::Response& response) {
 }
 
 bool Mender::reformulate(const http::ResponseHead& head, std::string_view error) {
-  const std::optional<std::string> text = decoded(head.headers, error, kMaxError);
-  if (!text) return false;
-  std::optional<Reformulated> done = filters::reformulate(form_, *original_, *text);
+  std::optional<std::string> text;
+  if (!is_identity(head.headers)) {
+    text = decoded(head.headers, error, kMaxError);
+    if (!text) return false;
+  }
+  std::optional<Reformulated> done = filters::reformulate(form_, *original_, text ? *text : error);
   if (!done) return false;
   if (route_.shadow) {
     exchange_.would_have.push_back({config::Shadowed::kValidate, "reformulate"});
@@ -125,9 +127,9 @@ void Mender::add_wanted_of_request(Wanted& wanted) {
   const Asked asked = asked_of(form_, *original_);
   wanted.arguments = true;
   if (!asked.schema.text.empty()) {
-    if (auto schema = route_.cache.get(asked.schema.text, asked.schema.written)) {
-      wanted.text.push_back(std::move(schema));
-    }
+    auto schema = route_.cache.get(asked.schema.text, asked.schema.written);
+    wanted.in_part = schema == nullptr;
+    if (schema != nullptr) wanted.text.push_back(std::move(schema));
   }
   // JSON at least, where there is no schema, or one that means nothing here.
   if (asked.json && wanted.text.empty()) {
@@ -141,29 +143,33 @@ void Mender::add_wanted_of_request(Wanted& wanted) {
 }
 
 std::optional<Mender::Answer> Mender::read(const http::Response& response, std::string_view body) {
-  std::optional<std::string> text =
-      decoded(response.head.headers, body, route_.policies.commit.max_answer);
-  if (!text) return std::nullopt;
-  const bool array = form_ == Form::kGemini && JsonCursor(*text).peek() == '[';
-  if (!is_event_stream(response) && !array) return Answer{std::move(*text), Shape::kWhole};
-  if (array && !is_json(*text)) return std::nullopt;
-  std::optional<std::string> json = assemble(form_, events_of(array), *text);
-  if (!json) return std::nullopt;
-  return Answer{std::move(*json), array ? Shape::kArray : Shape::kSse};
+  Answer answer{body, std::nullopt, Shape::kWhole};
+  if (!is_identity(response.head.headers)) {
+    answer.made = decoded(response.head.headers, body, route_.policies.commit.max_answer);
+    if (!answer.made) return std::nullopt;
+  }
+  if (is_event_stream(response)) {
+    answer.shape = Shape::kSse;
+  } else if (form_ == Form::kGemini && JsonCursor(answer.json()).peek() == '[') {
+    answer.shape = Shape::kArray;
+    if (!is_json(answer.json())) return std::nullopt;
+  }
+  if (answer.shape == Shape::kWhole) return answer;
+  answer.made = assemble(form_, events_of(answer.shape == Shape::kArray), answer.json());
+  if (!answer.made) return std::nullopt;
+  return answer;
 }
 
-bool Mender::put(http::Response& response, const Answer& answer, const std::string& json) const {
-  std::string body = json;
-  if (answer.shape != Shape::kWhole) {
-    auto stream = as_stream(form_, events_of(answer.shape == Shape::kArray), json);
+bool Mender::put(http::Response& response, Shape shape, std::string_view json) const {
+  std::optional<std::string> stream;
+  if (shape != Shape::kWhole) {
+    stream = as_stream(form_, events_of(shape == Shape::kArray), json);
     if (!stream) return false;
-    body = std::move(*stream);
   }
+  const std::string_view body = stream ? std::string_view(*stream) : json;
   http::Headers& headers = response.head.headers;
-  headers.remove(http::HeaderId::kContentEncoding);
-  headers.remove(http::HeaderId::kContentLength);
-  for (const std::string_view stale :
-       {"content-md5", "content-digest", "repr-digest", "digest", "etag"}) {
+  for (const std::string_view stale : {"content-encoding", "content-length", "content-md5",
+                                       "content-digest", "repr-digest", "digest", "etag"}) {
     headers.remove(stale);
   }
   headers.add("Content-Length", fmt::format_int(body.size()).c_str());
@@ -175,10 +181,10 @@ Mender::Step Mender::judge(http::Response& response, const std::optional<Slice>&
   if (!body) return unchecked();
   const std::optional<Answer> answer = read(response, body->view());
   if (!answer) return unchecked();
-  Inspection inspection = inspect(wanted(), answer->json, mending());
+  Inspection inspection = inspect(wanted(), answer->json(), mending());
   if (route_.shadow) return shadowed(inspection);
-  usage_.add(answer->json);
-  if (prompts_ > 0) tokens_ += Usage::written(form_, answer->json);
+  usage_.add(answer->json());
+  if (prompts_ > 0) tokens_ += Usage::written(form_, answer->json());
   if (inspection.result == Inspection::Result::kInvalid) {
     return reject(*answer, std::move(inspection));
   }
@@ -208,9 +214,9 @@ Mender::Step Mender::shadowed(const Inspection& inspection) {
 
 Mender::Step Mender::pass(http::Response& response, const Answer& answer, Inspection inspection) {
   const bool mended = inspection.result == Inspection::Result::kMended;
-  const std::string& good = mended ? inspection.body : answer.json;
-  const std::string final = prompts_ > 0 ? usage_.put_into(good) : good;
-  if ((mended || final != answer.json) && !put(response, answer, final)) {
+  std::string changed = std::move(inspection.body);
+  if (prompts_ > 0) changed = usage_.put_into(mended ? changed : std::string(answer.json()));
+  if ((mended || prompts_ > 0) && !put(response, answer.shape, changed)) {
     complaint_ = "the answer could not be made a stream again";
     return Step::kRefuse;
   }
@@ -222,7 +228,7 @@ Mender::Step Mender::pass(http::Response& response, const Answer& answer, Inspec
     if (mended) note("deterministic");
     route_.repaired.add();
   } else {
-    route_.ok.add();
+    (inspection.in_part ? route_.unchecked : route_.ok).add();
   }
   return Step::kPass;
 }
@@ -264,15 +270,16 @@ Mender::Step Mender::reject(const Answer& answer, Inspection inspection) {
 }
 
 bool Mender::ask_again(const Answer& answer, const Inspection& inspection) {
-  const std::optional<std::string> body = reprompt(
-      form_, *original_, {answer.json, inspection.choice, inspection.empty, inspection.complaint});
+  const std::optional<std::string> body =
+      reprompt(form_, *original_,
+               {answer.json(), inspection.choice, inspection.empty, inspection.complaint});
   if (!body) {
     why_not_ = "the request has no place for another turn";
     return false;
   }
   const std::uint64_t added = (body->size() - original_->size()) / 4;
   // The next answer will be about as long as this one.
-  const std::uint64_t expected = added + Usage::written(form_, answer.json);
+  const std::uint64_t expected = added + Usage::written(form_, answer.json());
   if (tokens_ + expected > route_.validate.repair->max_tokens) {
     why_not_ = "it would cost more than repair.max_tokens";
     return false;

@@ -45,15 +45,17 @@ class Mender {
  private:
   enum class Shape : std::uint8_t { kWhole, kSse, kArray };
   struct Answer {
-    std::string json;  // decoded, and assembled where it came as a stream
+    std::string_view body;            // as it came
+    std::optional<std::string> made;  // decoded, and assembled where it came as a stream
     Shape shape = Shape::kWhole;
+    [[nodiscard]] std::string_view json() const noexcept { return made ? *made : body; }
   };
   [[nodiscard]] const std::string* original();
   [[nodiscard]] const Wanted& wanted();
   void add_wanted_of_request(Wanted& wanted);
   [[nodiscard]] std::optional<Answer> read(const http::Response& response, std::string_view body);
   // Puts the text into the answer's body, in the shape that it came in.
-  bool put(http::Response& response, const Answer& answer, const std::string& json) const;
+  bool put(http::Response& response, Shape shape, std::string_view json) const;
   [[nodiscard]] Step pass(http::Response& response, const Answer& answer, Inspection inspection);
   [[nodiscard]] Step reject(const Answer& answer, Inspection inspection);
   [[nodiscard]] bool ask_again(const Answer& answer, const Inspection& inspection);

@@ -233,6 +233,23 @@ TEST_F(ValidateTest, LeavesAloneWhatIsTooLargeAndCountsIt) {
   EXPECT_EQ(counted("unchecked"), 1u);
 }
 
+TEST_F(ValidateTest, CountsWhatItCouldNotLookAt) {
+  const std::string large = chat(R"({"m": ")" + std::string(2 << 20, 'x') + R"("})");
+  answer({large});
+  EXPECT_EQ(delivered(), large);
+  EXPECT_EQ(counted("unchecked"), 1u);
+}
+
+TEST_F(ValidateTest, CountsASchemaThatItCannotUse) {
+  std::string body(kRequest);
+  body.replace(body.find(R"("type":"object")"), 15, R"("type":"strange")");
+  ask(body);
+  answer({chat(R"({"m": 1})")});
+  EXPECT_EQ(delivered(), chat(R"({"m": 1})"));
+  EXPECT_EQ(counted("unchecked"), 1u);
+  EXPECT_EQ(schemas_.size(), 2u);
+}
+
 TEST_F(ValidateTest, LeavesErrorsAndOtherCallsAlone) {
   request_.head.target = "/v1/embeddings";
   answer({"{}"});
