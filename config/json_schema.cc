@@ -63,8 +63,8 @@ std::optional<std::regex> compile_pattern(const std::string& pattern) {
 
 // valijson matches names with the other engine: of what repeats once there is one way only.
 bool is_simple(const std::string& pattern) {
-  const auto repeats = std::ranges::count_if(
-      pattern, [](char c) { return std::string_view("*+{?|").contains(c); });
+  const auto repeats =
+      std::ranges::count_if(pattern, [](char c) { return std::string_view("*+{?|").contains(c); });
   return repeats <= 1 && compile_pattern(pattern).has_value();
 }
 

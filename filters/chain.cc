@@ -18,6 +18,7 @@ Chain ChainBuilder::in_order(std::unique_ptr<Filter> observe, const config::Poli
                              std::string_view upstream, std::unique_ptr<Filter> circuit_breaker,
                              std::unique_ptr<Filter> send) const {
   std::vector<std::unique_ptr<Filter>> filters;
+  MetricShard& metrics = context_.observe.metrics;
   const auto push = [&](std::unique_ptr<Filter> filter) { filters.push_back(std::move(filter)); };
   push(std::move(observe));                   // sees every answer, whoever made it
   push(std::make_unique<Gateway>(policies));  // what must not pass, no policy should see
@@ -30,8 +31,7 @@ Chain ChainBuilder::in_order(std::unique_ptr<Filter> observe, const config::Poli
   }
   push(std::make_unique<Deadline>(policies, context_.observe.clock));  // all attempts and waits
   if (policies.validate) {  // what it asks again is retried, and limited, as any request
-    push(
-        std::make_unique<Validate>(context_.schemas, policies, context_.observe.metrics, upstream));
+    push(std::make_unique<Validate>(context_.schemas, policies, metrics, upstream));
   }
   if (policies.retry) {
     push(std::make_unique<Retry>(context_.retry, policies, upstream));  // what follows repeats
