@@ -29,6 +29,8 @@ constexpr std::size_t kMaxMatched = 1024;
 constexpr std::size_t kMaxUnique = 1000;
 constexpr std::size_t kMaxPattern = 512;
 constexpr std::size_t kMostComplaints = 5;
+// Of a larger text it is only said that it does not fit.
+constexpr std::size_t kMaxExplained = 64 * 1024;
 
 // Levels of arrays and objects, whatever else is wrong with the text.
 std::size_t depth_of(std::string_view text) noexcept {
@@ -113,6 +115,14 @@ std::optional<std::string> compile_patterns(const Json& schema, Patterns& patter
   return std::nullopt;
 }
 
+// Stops at the first defect, unless there are `results` to gather them.
+bool fits(const Json& value, const valijson::Schema& schema, Patterns& patterns,
+          valijson::ValidationResults* results) {
+  const Adapter target(value);
+  valijson::ValidationVisitor<Adapter> visitor(target, {"<root>"}, true, results, patterns);
+  return visitor.validateSchema(schema);
+}
+
 std::optional<std::string> prepare(Json& schema, std::string_view text,
                                    JsonSchema::Written written) {
   if (text.size() > JsonSchema::kMaxSchema) return "the schema is larger than 256 KiB";
@@ -182,10 +192,9 @@ std::optional<std::string> JsonSchema::complaint(std::string_view json) const {
   const valijson::Schema& schema = exact ? compiled_->exact : *compiled_->quick;
   valijson::ValidationResults results;
   try {
-    const Adapter target(value);
-    valijson::ValidationVisitor<Adapter> visitor(target, {"<root>"}, true, &results,
-                                                 compiled_->patterns);
-    if (visitor.validateSchema(schema)) return std::nullopt;
+    if (fits(value, schema, compiled_->patterns, nullptr)) return std::nullopt;
+    // Every complaint is kept until the end: their number must be bounded.
+    if (json.size() <= kMaxExplained) fits(value, schema, compiled_->patterns, &results);
   } catch (const std::exception&) {
     return std::nullopt;  // the schema means something that valijson cannot do
   }

@@ -37,9 +37,11 @@ Task<Result<http::Response>> Intake::handle(Exchange& exchange, Next next) {
 void Intake::keep_body(Exchange& exchange) const {
   const bool looked_into =
       (needs_model_ || needs_beginning_) && is_json(exchange.request.head.headers);
-  // A repair is made from what is in memory only.
-  if (!policies_.retry && !policies_.validate && !looked_into) return;
-  std::uint64_t most = policies_.validate ? ReplayBody::kInMemory : 0;
+  // Repairs, and the schema that the request asks for, come from what is in memory only.
+  const bool repaired =
+      policies_.validate && policies_.validate->what == config::ValidateWhat::kContent;
+  if (!policies_.retry && !repaired && !looked_into) return;
+  std::uint64_t most = repaired ? ReplayBody::kInMemory : 0;
   if (policies_.retry) most = policies_.retry->buffer;
   exchange.request.body.wrap_source([&](std::unique_ptr<http::BodySource> inner) {
     auto body =

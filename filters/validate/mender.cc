@@ -136,9 +136,9 @@ void Mender::add_wanted_of_request(Wanted& wanted) {
     wanted.text.push_back(route_.cache.get("true", config::JsonSchema::Written::kInRequest));
   }
   for (const Asked::Tool& tool : asked.tools) {
-    if (auto schema = route_.cache.get(tool.schema.text, tool.schema.written)) {
-      wanted.tools.push_back({std::string(tool.name), std::move(schema)});
-    }
+    auto schema = route_.cache.get(tool.schema.text, tool.schema.written);
+    wanted.in_part = wanted.in_part || schema == nullptr;
+    if (schema != nullptr) wanted.tools.push_back({std::string(tool.name), std::move(schema)});
   }
 }
 
@@ -197,7 +197,7 @@ Mender::Step Mender::unchecked() {
     why_not_ = "the answer to the repair could not be read";
     return Step::kRefuse;
   }
-  if (!route_.shadow) route_.unchecked.add();
+  if (!route_.shadow) count(route_.unchecked);
   return Step::kPass;
 }
 
@@ -223,12 +223,12 @@ Mender::Step Mender::pass(http::Response& response, const Answer& answer, Inspec
   passed_ = true;
   if (prompts_ > 0) {
     note("reprompt");
-    route_.reprompted.add();
+    count(route_.reprompted);
   } else if (mended || reformulated_) {
     if (mended) note("deterministic");
-    route_.repaired.add();
+    count(route_.repaired);
   } else {
-    (inspection.in_part ? route_.unchecked : route_.ok).add();
+    count(inspection.in_part ? route_.unchecked : route_.ok);
   }
   return Step::kPass;
 }
@@ -295,7 +295,7 @@ Duration Mender::time_left() const noexcept {
 }
 
 std::unexpected<Error> Mender::refuse() {
-  route_.failed.add();
+  count(route_.failed);
   exchange_.repair = {};
   std::string detail = fmt::format("it fails validation: {}", shortened(complaint_));
   if (!why_not_.empty()) fmt::format_to(std::back_inserter(detail), " ({})", why_not_);
@@ -311,7 +311,11 @@ Result<http::Response> Mender::finish(Result<http::Response> outcome) {
     return refuse();
   }
   if (!outcome) return outcome;
-  if (!http::is_success(outcome->head.status)) exchange_.repair = {};
+  if (!http::is_success(outcome->head.status)) {
+    exchange_.repair = {};
+  } else if (reformulated_ && !counted_) {  // a stream, which is not held
+    count(route_.repaired);
+  }
   substitute_.stay();
   return outcome;
 }

@@ -60,6 +60,10 @@ class Mender {
   [[nodiscard]] Step reject(const Answer& answer, Inspection inspection);
   [[nodiscard]] bool ask_again(const Answer& answer, const Inspection& inspection);
   void note(std::string_view how);
+  void count(const Counter& result) noexcept {
+    result.add();
+    counted_ = true;
+  }
   [[nodiscard]] Step unchecked();
   [[nodiscard]] Step shadowed(const Inspection& inspection);
   [[nodiscard]] bool repairs() const noexcept { return route_.validate.repair.has_value(); }
@@ -76,6 +80,7 @@ class Mender {
   Usage usage_;
   bool reformulated_ = false;
   bool passed_ = false;  // the answer is good, or was mended
+  bool counted_ = false;
   std::uint32_t prompts_ = 0;
   std::uint64_t tokens_ = 0;        // of the repairs, estimated
   std::optional<TimePoint> until_;  // the repairs must end; set with the first bad answer

@@ -311,6 +311,18 @@ TEST_F(ValidateTest, TakesOutWhatTheProviderNamesOnce) {
   EXPECT_EQ(counted("repaired"), 1u);
 }
 
+TEST_F(ValidateTest, CountsWhatWasReformulatedForAStreamThatIsNotHeld) {
+  ask(kWithTemperature);
+  kept_.push_back(std::make_unique<std::string>(stream_of_chat("hello")));
+  ScriptedAttempt good;
+  good.headers = {{"content-type", "text/event-stream"}};
+  good.body = *kept_.back();
+  run({refuses(kNoTemperature), good});
+  EXPECT_EQ(delivered(), stream_of_chat("hello"));
+  EXPECT_EQ(repaired(), "reformulated; removed=/temperature");
+  EXPECT_EQ(counted("repaired"), 1u);
+}
+
 TEST_F(ValidateTest, GivesBackTheSecondErrorWhenThatWasNotEnough) {
   ask(kWithTemperature);
   run({refuses(kNoTemperature)});
