@@ -14,6 +14,7 @@
 #include <valijson/validation_results.hpp>
 #include <valijson/validation_visitor.hpp>
 
+#include "config/schema_meter.h"
 #include "config/schema_source.h"
 
 namespace outrigger::config {
@@ -142,6 +143,13 @@ struct JsonSchema::Compiled {
   std::unique_ptr<valijson::Schema> quick;
   bool admits_all = false;
   mutable Patterns patterns;
+  mutable std::uint64_t steps_left = 0;
+
+  void compile(const Json& source, valijson::Schema& into) {
+    valijson::SchemaParser parser;
+    parser.addConstraintBuilder(kMeterKeyword, new MeterBuilder(steps_left));
+    parser.populateSchema(Adapter(source), into);
+  }
 };
 
 JsonSchema::JsonSchema(std::unique_ptr<Compiled> compiled) noexcept
@@ -165,15 +173,16 @@ std::expected<JsonSchema, std::string> JsonSchema::compile(std::string_view text
     return std::unexpected(
         fmt::format("the pattern {:?} is not supported", unsupported->substr(0, 100)));
   }
+  add_to_each(schema, kMeterKeyword);
   try {
     Json quick = schema;
     remove_costly(quick);
     if (quick != schema) {
       compiled->quick = std::make_unique<valijson::Schema>();
-      valijson::SchemaParser().populateSchema(Adapter(quick), *compiled->quick);
+      compiled->compile(quick, *compiled->quick);
       if (unsupported) schema = std::move(quick);
     }
-    valijson::SchemaParser().populateSchema(Adapter(schema), compiled->exact);
+    compiled->compile(schema, compiled->exact);
   } catch (const std::exception& error) {
     std::string why = error.what();
     cut(why, 200);
@@ -191,12 +200,18 @@ std::optional<std::string> JsonSchema::complaint(std::string_view json) const {
   const bool exact = compiled_->quick == nullptr || within_bounds(value);
   const valijson::Schema& schema = exact ? compiled_->exact : *compiled_->quick;
   valijson::ValidationResults results;
+  // More than any value takes whose schema looks at each part a few times.
+  compiled_->steps_left = 10'000 + 4 * json.size();
   try {
     if (fits(value, schema, compiled_->patterns, nullptr)) return std::nullopt;
+  } catch (const std::exception&) {
+    if (compiled_->steps_left == 0) return "the text takes too long to be checked";
+    return std::nullopt;  // the schema means something that valijson cannot do
+  }
+  try {
     // Every complaint is kept until the end: their number must be bounded.
     if (json.size() <= kMaxExplained) fits(value, schema, compiled_->patterns, &results);
-  } catch (const std::exception&) {
-    return std::nullopt;  // the schema means something that valijson cannot do
+  } catch (const std::exception&) {  // those that were found until then will do
   }
   std::string out;
   std::size_t count = 0;

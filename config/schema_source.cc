@@ -170,6 +170,12 @@ class Walk {
  public:
   explicit Walk(const Json& root) : root_(root) {}
 
+  // Every object among them, once.
+  [[nodiscard]] const std::vector<const Json*>& schemas() {
+    if (order_.empty()) reach(root_, 0);
+    return order_;
+  }
+
   std::optional<std::string> defect() {
     if (!reach(root_, 0)) return std::move(wrong_);
     for (const Json* schema : order_) {
@@ -288,6 +294,11 @@ void remove_costly(Json& schema) {
     each.erase(names);
     each.erase("additionalProperties");
   });
+}
+
+void add_to_each(Json& schema, const char* keyword) {
+  // They are part of `schema`, which is ours to change.
+  for (const Json* each : Walk(schema).schemas()) (*const_cast<Json*>(each))[keyword] = true;
 }
 
 std::optional<std::string> defect_of(const Json& schema) {

@@ -29,4 +29,7 @@ void remove_costly(nlohmann::json& schema);
 // references that no value ends, too many levels.
 [[nodiscard]] std::optional<std::string> defect_of(const nlohmann::json& schema);
 
+// Puts `keyword: true` into every schema that a value may be held against; of one without defect.
+void add_to_each(nlohmann::json& schema, const char* keyword);
+
 }  // namespace outrigger::config

@@ -95,6 +95,26 @@ TEST(JsonSchema, BoundsHowDeepSchemasAndReferencesGo) {
   EXPECT_EQ(check("{}", "\"" + std::string(2 << 20, 'x') + "\""), "the text is larger than 1 MiB");
 }
 
+// Each level is looked at in two ways, so a value of n levels in 2 to the n.
+TEST(JsonSchema, BoundsHowOftenAValueIsLookedAt) {
+  constexpr std::string_view kTwoWays =
+      R"({"anyOf": [{"properties": {"a": {"$ref": "#"}}, "required": ["b"]},
+                    {"properties": {"a": {"$ref": "#"}}, "required": ["c"]}]})";
+  std::string deep = R"({"b": 1})";
+  for (int i = 0; i < 5; ++i) deep = fmt::format(R"({{"c":1,"a":{}}})", deep);
+  EXPECT_EQ(check(kTwoWays, deep), "fits");
+  for (int i = 0; i < 50; ++i) deep = fmt::format(R"({{"c":1,"a":{}}})", deep);
+  EXPECT_EQ(check(kTwoWays, deep), "the text takes too long to be checked");
+}
+
+TEST(JsonSchema, ChecksLongListsWithinItsBounds) {
+  std::string list = R"([{"n":0})";
+  for (int i = 0; i < 20'000; ++i) list += R"(,{"n":1})";
+  constexpr std::string_view kList =
+      R"({"type":"array","items":{"type":"object","properties":{"n":{"anyOf":[{"type":"string"},{"type":"integer"}]}},"additionalProperties":false}})";
+  EXPECT_EQ(check(kList, list + "]"), "fits");
+}
+
 TEST(JsonSchema, RefusesReferencesToElsewhere) {
   EXPECT_TRUE(error_of(R"({"$ref": "https://example.com/a.json"})").contains("out of the schema"));
   EXPECT_TRUE(error_of(R"({"items": {"$ref": "#/$defs/none"}})").contains("leads to nothing"));
