@@ -207,14 +207,6 @@ void lint_verdicts(const Level& level, Checker& checker) {
   }
 }
 
-void lint_validate(const Level& level, Checker& checker) {
-  const auto& validate = level.policies.validate;
-  if (!validate || !validate->schema.empty() || validate->from_request || !level.whole) return;
-  checker.error(Code::kInconsistent, level.path + ".validate",
-                "validate has nothing to check: it has no schema, and from_request is false",
-                "add schema: file:/path, or leave from_request true");
-}
-
 namespace {
 
 bool in_force(const Policies& policies, Shadowed policy) {

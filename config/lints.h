@@ -10,7 +10,6 @@ void lint_retry(const Level& level, Checker& checker);
 void lint_timers(const Level& level, Checker& checker);
 void lint_hedge(const Level& level, Checker& checker);
 void lint_verdicts(const Level& level, Checker& checker);
-void lint_validate(const Level& level, Checker& checker);
 void lint_shadow(const Level& level, Checker& checker);
 
 // Beside `server.overload.replay_buffers`.

@@ -10,6 +10,7 @@
 #include "config/loop_guard_checks.h"
 #include "config/policy_level.h"
 #include "config/units.h"
+#include "config/validate_checks.h"
 
 namespace outrigger::config {
 namespace {
@@ -218,6 +219,10 @@ void check_level(const Level& level, Checker& checker) {
   if (says({"circuit_breaker"})) check_breaker(level, checker);
   if (says({"circuit_breaker", "timeouts"})) check_breaker_timers(level, checker);
   if (says({"commit"})) check_commit(level, checker);
+  if (says({"validate"})) check_schema(level.policies, level.path, level.whole, checker);
+  if (says({"validate", "commit", "dialect"})) {
+    check_validate_reach(level.policies, level.path, checker);
+  }
   if (says({"loop_guard"})) check_loop_guard(level.policies, level.path, checker);
   if (says({"credentials"})) {
     check_credentials(level.upstream.endpoints, level.policies, level.path,
@@ -229,7 +234,6 @@ void check_level(const Level& level, Checker& checker) {
   if (says({"classify", "circuit_breaker", "concurrency", "fallback"})) {
     lint_verdicts(level, checker);
   }
-  if (says({"validate"})) lint_validate(level, checker);
   if (says({"shadow"})) lint_shadow(level, checker);
 }
 

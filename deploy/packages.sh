@@ -5,7 +5,8 @@
 packages_run=(
   clang-19 lld-19 cmake ninja-build pkg-config ca-certificates
   libevent-dev libnghttp2-dev libssl-dev libc-ares-dev libyaml-cpp-dev nlohmann-json3-dev
-  libcli11-dev libfmt-dev libsimdjson-dev libleveldb-dev zlib1g-dev libbrotli-dev libzstd-dev
+  libcli11-dev libfmt-dev libsimdjson-dev libvalijson-dev libleveldb-dev
+  zlib1g-dev libbrotli-dev libzstd-dev
 )
 
 # To run the tests, on top of packages_run.
@@ -81,7 +82,7 @@ apt_patiently() {
 ensure_packages() {
   command -v dpkg-query >/dev/null || fail "this script installs Debian packages; here are none.
 Install clang 19 or g++ 13, CMake 3.25, libevent, nghttp2, OpenSSL 3, c-ares, yaml-cpp,
-nlohmann-json, CLI11, fmt, simdjson, LevelDB, zlib, brotli and zstd by hand, then:
+nlohmann-json, valijson, CLI11, fmt, simdjson, LevelDB, zlib, brotli and zstd by hand, then:
   cmake -B build -DOUTRIGGER_TESTS=OFF && cmake --build build && build/outrigger run"
   local missing log
   mapfile -t missing < <(missing_packages "$@")

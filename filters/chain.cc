@@ -14,6 +14,7 @@
 #include "filters/loop_guard/loop_guard.h"
 #include "filters/send/send.h"
 #include "filters/sign/sign.h"
+#include "filters/validate/validate.h"
 
 namespace outrigger::filters {
 namespace {
@@ -21,7 +22,8 @@ namespace {
 // Somebody sends the body again, or keys something by the model or the credential.
 bool needs_intake(const config::Policies& policies, bool adds_keys) noexcept {
   return policies.retry || policies.circuit_breaker || policies.commit.keep_alive ||
-         !policies.fallback.empty() || policies.hedge || policies.loop_guard || adds_keys;
+         !policies.fallback.empty() || policies.hedge || policies.loop_guard || policies.validate ||
+         adds_keys;
 }
 
 }  // namespace
@@ -30,6 +32,7 @@ bool needs_intake(const config::Policies& policies, bool adds_keys) noexcept {
 Chain ChainBuilder::in_order(ChainEnds ends, const config::Policies& policies,
                              std::string_view upstream) const {
   std::vector<std::unique_ptr<Filter>> filters;
+  MetricShard& metrics = context_.observe.metrics;
   const auto push = [&](std::unique_ptr<Filter> filter) { filters.push_back(std::move(filter)); };
   push(std::move(ends.observe));  // sees every answer, whoever made it
   // What must not pass, no policy should see.
@@ -42,14 +45,17 @@ Chain ChainBuilder::in_order(ChainEnds ends, const config::Policies& policies,
   }
   if (policies.loop_guard) {  // sees what comes of a request in the end
     push(std::make_unique<LoopGuard>(context_.shared.failures, context_.shared.intake, policies,
-                                     upstream, context_.observe.metrics));
+                                     upstream, metrics));
   }
   push(std::make_unique<Deadline>(policies, context_.observe.clock));  // all attempts and waits
   if (!policies.fallback.empty()) {
-    push(std::make_unique<Fallback>(policies, switchboard_, context_.observe.metrics,
+    push(std::make_unique<Fallback>(policies, switchboard_, metrics,
                                     upstream));  // what follows has failed for good
   }
   const std::size_t inner = filters.size();  // where a request of another upstream falls back to
+  if (policies.validate) {  // what it asks again is retried, and limited, as any request
+    push(std::make_unique<Validate>(context_.schemas, policies, metrics, upstream));
+  }
   if (ends.credentials != nullptr) push(std::move(ends.credentials));  // each try chooses a key
   if (policies.retry) {
     push(std::make_unique<Retry>(context_.retry, policies, upstream));  // what follows repeats
@@ -57,8 +63,8 @@ Chain ChainBuilder::in_order(ChainEnds ends, const config::Policies& policies,
   if (ends.circuit_breaker != nullptr)
     push(std::move(ends.circuit_breaker));  // each attempt asks for itself
   if (policies.hedge) {
-    push(std::make_unique<Hedge>(context_.shared.hedges, policies, context_.observe.metrics,
-                                 upstream, ends.route));  // each request of it is judged by itself
+    push(std::make_unique<Hedge>(context_.shared.hedges, policies, metrics, upstream,
+                                 ends.route));  // each request of it is judged by itself
   }
   push(std::make_unique<Classify>(policies, context_.observe.clock));  // who repeats reads verdicts
   push(std::make_unique<AttemptTimers>(policies.timeouts));            // bounds one attempt

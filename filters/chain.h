@@ -11,6 +11,7 @@
 #include "filters/observe/observe.h"
 #include "filters/retry/retry.h"
 #include "filters/shared.h"
+#include "filters/validate/schema_cache.h"
 #include "proxy/upstream/cluster.h"
 #include "proxy/upstream/forward.h"
 
@@ -21,6 +22,7 @@ struct ChainContext {
   ObserveContext& observe;
   Shared& shared;
   RetryContext retry;
+  SchemaCache schemas = {};  // of requests, compiled
 };
 
 // What a chain's route and upstream, or the worker, bring.

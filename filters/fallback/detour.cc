@@ -5,8 +5,9 @@
 
 #include <fmt/format.h>
 
-#include "filters/fallback/json_edit.h"
 #include "filters/intake/request_facts.h"
+#include "filters/json/json_set.h"
+#include "filters/json/json_text.h"
 #include "filters/retry/safety.h"
 #include "proxy/base/redact.h"
 

@@ -22,7 +22,10 @@ std::uint64_t kept_bytes(const config::Policies& policies) noexcept {
   if (signs(policies) || policies.hedge || !policies.fallback.empty()) {
     return config::Retry{}.buffer;
   }
-  return policies.loop_guard ? ReplayBody::kInMemory : 0;
+  // Repairs, and the schema that the request asks for, come from what is in memory only.
+  const bool repaired =
+      policies.validate && policies.validate->what == config::ValidateWhat::kContent;
+  return policies.loop_guard || repaired ? ReplayBody::kInMemory : 0;
 }
 
 }  // namespace

@@ -46,7 +46,7 @@ void remove_stamps(http::Headers& headers) {
   if (!any) return;
   for (const std::string_view name :
        {"outrigger-request-id", "outrigger-source", "outrigger-attempts", "outrigger-upstream",
-        "outrigger-circuit", "outrigger-degraded", "outrigger-would-have"}) {
+        "outrigger-circuit", "outrigger-degraded", "outrigger-repair", "outrigger-would-have"}) {
     headers.remove(name);
   }
 }
@@ -174,6 +174,12 @@ void Observe::stamp(Exchange& exchange, http::Response& response) const {
                    http::Grammar::kChecked);
   const bool full = exchange.routed.policies != nullptr &&
                     exchange.routed.policies->headers == config::DecisionHeaders::kFull;
+  if (!exchange.repair.empty()) {
+    const std::string attempts = exchange.repair_prompts == 0
+                                     ? std::string()
+                                     : fmt::format("; attempts={}", exchange.repair_prompts);
+    headers.add("Outrigger-Repair", std::string(exchange.repair) + attempts);
+  }
   if (exchange.attempts.size() > 1 || full) {
     headers.add("Outrigger-Attempts", fmt::format_int(exchange.attempts.size()).c_str());
   }

@@ -312,7 +312,8 @@ constexpr MetricSpec kTable[] = {
     {Metric::kValidations,
      "outrigger_validations_total",
      kCounter,
-     "Answers that were checked, by result: ok, repaired, reprompted, failed.",
+     "Answers that validate looked at, by result: ok, repaired, reprompted, failed, unchecked (too "
+     "large, or not to be read).",
      kUpstreamResult,
      {}},
     {Metric::kLoopGuardAnswers,

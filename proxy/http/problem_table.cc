@@ -136,8 +136,10 @@ constexpr ProblemKind kKinds[] = {
      "Check that the upstream serves this protocol at this path."},
     {"invalid_response", 502, "http_protocol_error", "The upstream's answer is no valid success",
      "The upstream answered with a success whose body is not what it says: an HTML page or nothing "
-     "where JSON was due, or broken JSON. A client library would take it for a good answer.",
-     "Look at what stands between the proxy and the API: gateways and error pages answer like "
+     "where JSON was due, or broken JSON; or `validate` found that it does not fit its schema, and "
+     "it could not be repaired. A client library would take it for a good answer.",
+     "Look at the detail, and at what stands between the proxy and the API: gateways and error "
+     "pages answer like "
      "this. "
      "A rule in `classify` may let such an answer pass."},
     {"method_not_implemented", 501, "http_request_error", "The method is not supported",

@@ -1,5 +1,6 @@
 #include "proxy/mock/answers.h"
 
+#include <algorithm>
 #include <array>
 
 #include <fmt/format.h>
@@ -17,6 +18,19 @@ Words make_words(std::uint32_t events, std::uint64_t size) {
     bytes += words.back().size();
   }
   if (size > bytes) words.back().append(size - bytes, '.');
+  return words;
+}
+
+Words cut_into_words(std::string_view text) {
+  constexpr std::size_t kBytes = 6;
+  Words words;
+  while (!text.empty()) {
+    std::size_t end = std::min(kBytes, text.size());
+    // Not inside a character.
+    while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) ++end;
+    words.emplace_back(text.substr(0, end));
+    text.remove_prefix(end);
+  }
   return words;
 }
 

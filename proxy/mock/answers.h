@@ -15,6 +15,8 @@ namespace outrigger::mock {
 using Words = std::vector<std::string>;
 // `events` words (0: the usual ones), of `size` bytes together (0: as they are).
 Words make_words(std::uint32_t events, std::uint64_t size);
+// The same of a text of one's own.
+Words cut_into_words(std::string_view text);
 std::string joined(const Words& words);
 
 // The healthy answer in the call's dialect and form.

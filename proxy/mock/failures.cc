@@ -58,7 +58,7 @@ Json openai_error(const Failure& failure) {
   return {{"error",
            {{"message", message_of(failure)},
             {"type", openai_type(failure, code)},
-            {"param", nullptr},
+            {"param", failure.param.empty() ? Json() : Json(failure.param)},
             {"code", code}}}};
 }
 

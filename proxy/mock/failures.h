@@ -16,8 +16,10 @@ struct Failure {
   int status = 500;
   std::string code;     // in the provider's words; empty: what goes with the status
   std::string message;  // empty: one that fits
+
   std::string retry_after;
   std::optional<Duration> retry_after_ms, retry_after_date;
+  std::string param = {};  // that the error names; OpenAI alone has it
 };
 
 // The whole answer. Gemini puts the hint into its RetryInfo; all others into header fields.

@@ -51,6 +51,7 @@ struct Fault {
   std::optional<int> status;
   std::string code;     // of the error, in the provider's words; empty: what goes with the status
   std::string message;  // of the error; empty: one that fits
+  std::string param;    // of the request that the error names (OpenAI)
   std::string retry_after;
   std::optional<Duration> retry_after_ms, retry_after_date;
   Fields headers;
@@ -58,6 +59,7 @@ struct Fault {
 
   Content content = Content::kProper;
   bool gzip = false;
+  std::string words;           // the text of the answer; empty: the usual words
   std::uint64_t size = 0;      // of the text inside the answer or the error, in bytes
   std::uint32_t events = 0;    // with content, in a stream; 0: as many as usual
   std::uint32_t split = 0;     // bytes a write; 0: an event a write

@@ -34,7 +34,8 @@ Failure failure_of(const Fault& fault, int usual_status) {
                   fault.message,
                   fault.retry_after,
                   fault.retry_after_ms,
-                  fault.retry_after_date};
+                  fault.retry_after_date,
+                  fault.param};
   if (const auto status = status_in(fault.code)) {
     failure.status = *status;
     failure.code.clear();
@@ -109,7 +110,9 @@ Fault Provider::decide(const Fault& fault, const http::RequestHead& head, std::s
 
 Answer Provider::answer(const Call& call, const Fault& fault) {
   if (is_error(fault)) return error_answer(call, failure_of(fault, 200), identity_);
-  Answer answer = healthy_answer(call, make_words(fault.events, fault.size), identity_);
+  const Words words =
+      fault.words.empty() ? make_words(fault.events, fault.size) : cut_into_words(fault.words);
+  Answer answer = healthy_answer(call, words, identity_);
   if (fault.status) answer.status = *fault.status;
   return answer;
 }

@@ -33,6 +33,7 @@ TEST(Chain, IsInTheOrderThatItsPageTells) {
   upstream.policies.hedge.emplace();
   upstream.policies.loop_guard.emplace();
   upstream.policies.credentials.emplace().aws.emplace();
+  upstream.policies.validate.emplace();
   upstream.endpoints.push_back(
       {.url = "http://127.0.0.1:1", .tls = false, .host = "127.0.0.1", .port = 1, .base_path = ""});
   const upstream::Cluster::Setup setup{loop, resolver, random, nullptr, nullptr, nullptr, {}};

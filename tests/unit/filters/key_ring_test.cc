@@ -90,6 +90,7 @@ TEST(SharedKeys, OneOfAllThreadsTellsAndOneProbes) {
   std::atomic<int> told = 0;
   std::atomic<int> probes = 0;
   std::atomic<int> back = 0;
+  const auto kept = keys.ring("openai", {1, 2});  // as a configuration in force does
   std::vector<std::thread> threads;
   for (int i = 0; i < kThreads; ++i) {
     threads.emplace_back([&] {
@@ -104,7 +105,6 @@ TEST(SharedKeys, OneOfAllThreadsTellsAndOneProbes) {
       back += ring->record(0).take_back();
     });
   }
-  const auto kept = keys.ring("openai", {1, 2});
   for (std::thread& thread : threads) thread.join();
   EXPECT_GE(told, 2);
   EXPECT_EQ(told - back, kept->record(0).shut(kStart) ? 2 : 1);

@@ -1,7 +1,6 @@
-#include "filters/fallback/json_edit.h"
+#include "filters/json/json_set.h"
 
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
 namespace outrigger::filters {
 namespace {
@@ -47,22 +46,6 @@ TEST(JsonSet, ChangesTheOneValueAndNoOtherByte) {
       EXPECT_EQ(*edited, row.edited);
     }
   }
-}
-
-TEST(JsonGet, FindsWhatJsonSetPut) {
-  EXPECT_EQ(json_get(R"({"a":[{"b": "x"}]})", "/a/0/b"), R"("x")");
-  EXPECT_EQ(json_get(R"({"a":1})", "/b"), std::nullopt);
-  EXPECT_EQ(json_get(R"({"a":1)", "/a"), std::nullopt);
-  const auto edited = json_set(R"({"a":{"x":1}})", "/a/y", "[1, 2]");
-  ASSERT_TRUE(edited);
-  EXPECT_EQ(json_get(*edited, "/a/y"), "[1, 2]");
-}
-
-TEST(JsonQuoted, IsAlwaysAJsonString) {
-  for (const char* text : {"plain", "a \"quoted\" \\ one", "line\nbreak", "\xff\xfe", "ü"}) {
-    EXPECT_TRUE(nlohmann::json::accept(json_quoted(text))) << text;
-  }
-  EXPECT_EQ(json_quoted("a\"b"), R"("a\"b")");
 }
 
 }  // namespace

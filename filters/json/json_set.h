@@ -15,11 +15,4 @@ namespace outrigger::filters {
 [[nodiscard]] std::optional<std::string> json_set(std::string_view text, std::string_view pointer,
                                                   std::string_view value);
 
-// The text of the value at `pointer`; nothing when there is none. A view into `text`.
-[[nodiscard]] std::optional<std::string_view> json_get(std::string_view text,
-                                                       std::string_view pointer);
-
-// A JSON string of the text, in its quotes; bytes that are no UTF-8 are replaced.
-[[nodiscard]] std::string json_quoted(std::string_view text);
-
 }  // namespace outrigger::filters
