@@ -23,7 +23,9 @@ using filters::MemoryReading;
 // The first bytes of a file; empty when there is none.
 std::string read_text(const std::string& path, MemoryReading& reading) {
   const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd.valid() && errno != ENOENT && errno != ENOTDIR) reading.complete = false;
+  if (!fd.valid() && (errno == EMFILE || errno == ENFILE || errno == ENOMEM)) {
+    reading.complete = false;
+  }
   std::string text(16 * 1024, '\0');
   const ssize_t size = fd.valid() ? ::read(fd.get(), text.data(), text.size()) : 0;
   text.resize(static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
