@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "config/limit_checks.h"
 #include "config/units.h"
 
 namespace outrigger::config {
@@ -227,6 +228,9 @@ void check_level(const Level& level, Checker& checker) {
   if (says({"circuit_breaker"})) check_breaker(level, checker);
   if (says({"circuit_breaker", "timeouts"})) check_breaker_timers(level, checker);
   if (says({"commit"})) check_commit(level, checker);
+  if (says({"rate_limit", "concurrency", "deadline"})) {
+    check_limits(level.policies, level.path, checker);
+  }
 }
 
 }  // namespace

@@ -35,10 +35,13 @@ class ChainBuilder {
                               upstream::ForwardProxy& proxy) const;
 
  private:
-  [[nodiscard]] std::unique_ptr<Filter> breaker(const config::Upstream& upstream,
-                                                const config::Route* route) const;
+  // What is kept by the names of upstream and route; nullptr where there is no such policy.
+  struct Gates {
+    std::unique_ptr<Filter> rate_limit, concurrency, circuit_breaker;
+  };
+  [[nodiscard]] Gates gates(const config::Upstream& upstream, const config::Route* route) const;
   [[nodiscard]] Chain in_order(std::unique_ptr<Filter> observe, const config::Policies& policies,
-                               std::string_view upstream, std::unique_ptr<Filter> circuit_breaker,
+                               std::string_view upstream, Gates gates,
                                std::unique_ptr<Filter> send) const;
 
   ChainContext& context_;

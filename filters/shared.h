@@ -7,6 +7,7 @@
 
 #include "filters/circuit_breaker/shared_breakers.h"
 #include "filters/intake/intake.h"
+#include "filters/limits/shared_limits.h"
 #include "filters/retry/budget.h"
 #include "filters/retry/cooldowns.h"
 #include "proxy/runtime/file_thread.h"
@@ -29,6 +30,7 @@ struct Shared {
   SharedBreakers breakers;
   SharedBudgets budgets;
   SharedCooldowns cooldowns;
+  SharedLimits limits;
   ReplayMemory replay_memory;
   FileThread files;
   IntakeContext intake;

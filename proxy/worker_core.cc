@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "filters/circuit_breaker/export_circuits.h"
+#include "filters/limits/export_limits.h"
 
 namespace outrigger {
 namespace {
@@ -138,6 +139,7 @@ void WorkerCore::on_fire() {
   measure_pools();
   if (index_ == 0) {
     filters::export_circuits(process_.filters.breakers, process_.metrics, loop_.now());
+    filters::export_limits(process_.filters.limits, process_.metrics);
   }
   loop_.arm(*this, kMeasureEvery);
 }

@@ -156,6 +156,7 @@ void write_line(Line& line, const AccessRecord& record, std::string_view address
   line.plain(",\"why\":", record.why);
   write_attempts(line, record);
   line.plain(",\"replay_lost\":", record.replay_lost);
+  if (record.queued > Duration{0}) line.time(",\"queue_ms\":", record.queued);
   line.time(",\"dur_ms\":", record.total);
   if (record.first_byte) line.time(",\"ttfb_ms\":", *record.first_byte);
   if (record.overhead) line.time(",\"overhead_ms\":", *record.overhead);

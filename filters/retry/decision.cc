@@ -18,6 +18,7 @@ Stop standing_reason(const AttemptFacts& facts, const config::Retry& policy) noe
     return facts.left && *facts.left <= Duration{0} ? Stop::kDeadline : Stop::kCancelled;
   }
   if (facts.circuit_open) return Stop::kCircuitOpen;
+  if (facts.limited) return Stop::kLimited;
   if (facts.verdict == Verdict::kOk) return Stop::kOk;
   const bool wanted = policy.on_verdicts.contains(facts.verdict) || facts.upstream_word == true;
   if (is_final(facts.verdict) || !wanted) return Stop::kVerdict;
@@ -43,6 +44,7 @@ std::string_view to_string(Stop stop) noexcept {
                                          "deadline",
                                          "budget",
                                          "circuit_open",
+                                         "limited",
                                          "cancelled"};
   return kNames[static_cast<std::size_t>(stop)];
 }

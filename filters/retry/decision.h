@@ -28,6 +28,7 @@ enum class Stop : std::uint8_t {
   kDeadline,        // the wait does not end before the deadline
   kBudget,          // too many retries of this upstream already
   kCircuitOpen,
+  kLimited,    // a limit of ours has no room for it in time
   kCancelled,  // nobody waits for the answer any more
 };
 // A literal; empty for kNone.
@@ -41,6 +42,7 @@ struct AttemptFacts {
   std::uint32_t tries = 1;    // calls of the rest of the chain so far, with this one
   bool cancelled = false;     // the exchange is
   bool circuit_open = false;  // a breaker refused; nothing was sent
+  bool limited = false;       // a rate or concurrency limit did, likewise
   bool body_replayable = true;
   bool budget_left = true;                 // for a retry after this verdict
   std::optional<bool> upstream_word = {};  // x-should-retry, stripe-should-retry

@@ -28,6 +28,11 @@ std::optional<Duration> unhinted_pause(Verdict verdict) noexcept {
   return std::nullopt;
 }
 
+// A limit of ours refused it: filters/limits.
+bool is_limited(const Error& error) noexcept {
+  return error.reason == "rate_limited" || error.reason == "concurrency_limited";
+}
+
 // The upstream is not what stopped it, or there is nothing to be repeated.
 bool is_exhausted(Stop stop) noexcept {
   return stop > Stop::kVerdict && stop != Stop::kCancelled;
@@ -146,6 +151,7 @@ AttemptFacts Tries::facts_of(const Result<http::Response>& outcome) {
   facts.tries = tries_;
   facts.cancelled = exchange_.scope->cancelled();
   facts.circuit_open = !outcome && outcome.error().reason == "circuit_open";
+  facts.limited = !outcome && is_limited(outcome.error());
   facts.left = time_left();
   if (none_made() || !exchange_.attempts.back().judged) {
     // Nothing is known of it that would speak for another try.
