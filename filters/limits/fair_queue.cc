@@ -22,7 +22,7 @@ void take_away(Load& from, const Load& load) noexcept {
 
 FairQueue::Turn FairQueue::turn_of(std::uint64_t key, const Caller& caller) noexcept {
   const Place& next = **caller.places.begin();
-  return {caller.given + next.cost, next.number, key};
+  return {caller.given + next.cost, caller.joined, key};
 }
 
 void FairQueue::push(Place& place) {
@@ -30,6 +30,7 @@ void FairQueue::push(Place& place) {
   const auto [found, is_new] = callers_.try_emplace(place.caller);
   Caller& caller = found->second;
   if (is_new) {
+    caller.joined = place.number;
     caller.given = clock_;  // what it was not given while it wanted nothing is not owed to it
   } else {
     turns_.erase(turn_of(place.caller, caller));
@@ -83,6 +84,10 @@ std::size_t FairQueue::next_in_turn(std::span<Place*> room) const noexcept {
     room[count++] = *callers_.find(turn->caller)->second.places.begin();
   }
   return count;
+}
+
+double FairQueue::lead_of(const Place& place) const noexcept {
+  return callers_.find(place.caller)->second.given + place.cost - turns_.begin()->finish;
 }
 
 Load FairQueue::ahead_of(const Place& place) const {

@@ -42,6 +42,8 @@ class FairQueue {
   // The first places of the next callers in turn, without the very first; at most `room`. Returns
   // how many.
   std::size_t next_in_turn(std::span<Place*> room) const noexcept;
+  // How much more its caller will have been given by its turn than that of the very first.
+  [[nodiscard]] double lead_of(const Place& place) const noexcept;
   // What will have been taken when a place like this, not yet in the queue, has its turn, if nobody
   // else comes.
   [[nodiscard]] Load ahead_of(const Place& place) const;
@@ -58,14 +60,15 @@ class FairQueue {
     }
   };
   struct Caller {
-    double given = 0;  // so far, on the queue's clock
-    double cost = 0;   // of all its places
-    Load load;         // the same
+    double given = 0;          // so far, on the queue's clock
+    std::uint64_t joined = 0;  // number of its first place: between equals the earlier goes first
+    double cost = 0;           // of all its places
+    Load load;                 // the same
     std::set<Place*, ByDeadline> places;
   };
   struct Turn {
     double finish;  // what its caller will have been given
-    std::uint64_t number;
+    std::uint64_t joined;
     std::uint64_t caller;
     auto operator<=>(const Turn&) const = default;
   };

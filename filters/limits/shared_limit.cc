@@ -167,6 +167,11 @@ void SharedLimit::call_next(TimePoint now) {
   blocked_ = nullptr;
 }
 
+// Nobody gets further ahead by it than the blocked one will be after its turn.
+bool SharedLimit::may_pass(const Place& place, const Place& blocked) const noexcept {
+  return place.cost <= blocked.cost * kMuchLess && queue_.lead_of(place) <= blocked.cost;
+}
+
 // One that takes a lot saves up for its turn, but small ones need not stand still for so long: they
 // share what comes in with it.
 bool SharedLimit::pass_one(Place& blocked, TimePoint now) {
@@ -175,7 +180,7 @@ bool SharedLimit::pass_one(Place& blocked, TimePoint now) {
   const double for_others = seconds(now - blocked_since_) * kForOthers;
   for (std::size_t i = 0; i < count; ++i) {
     Place& place = *room[i];
-    if (place.cost > blocked.cost * kMuchLess || passed_ + place.cost > for_others) continue;
+    if (!may_pass(place, blocked) || passed_ + place.cost > for_others) continue;
     if (!core_->take(place.load, now)) continue;
     passed_ += place.cost;
     grant(place);
@@ -191,10 +196,10 @@ std::optional<Duration> SharedLimit::look_again(Place& next, TimePoint now) {
   const std::size_t count = queue_.next_in_turn(room);
   for (std::size_t i = 0; i < count; ++i) {
     const Place& place = *room[i];
-    if (place.cost > next.cost * kMuchLess) continue;
-    const TimePoint may_pass = blocked_since_ + duration_of((passed_ + place.cost) / kForOthers);
+    if (!may_pass(place, next)) continue;
+    const TimePoint when = blocked_since_ + duration_of((passed_ + place.cost) / kForOthers);
     const Duration there = core_->wait({}, place.load, now).value_or(Duration{0});
-    soonest = std::min(*soonest, std::max(may_pass - now, there));
+    soonest = std::min(*soonest, std::max(when - now, there));
   }
   return std::max(*soonest, kShortestLook);
 }

@@ -87,6 +87,7 @@ class SharedLimit {
   friend class PinnedLimit;
   void call_next(TimePoint now);
   bool pass_one(Place& blocked, TimePoint now);
+  [[nodiscard]] bool may_pass(const Place& place, const Place& blocked) const noexcept;
   void grant(Place& place);
   [[nodiscard]] std::optional<Duration> look_again(Place& next, TimePoint now);
 

@@ -8,7 +8,8 @@
 namespace outrigger::filters {
 namespace {
 
-constexpr double kNearly = 1e-6;  // sums of parts are not exact
+constexpr double kNearly = 1e-6;   // sums of parts are not exact
+constexpr double kPaidBack = 0.5;  // of what comes in, while there is a debt
 constexpr double kLongestSeconds = 366.0 * 86400;
 // Below this a reset that is rounded to seconds says nothing of the rate.
 constexpr Duration kTellingReset = 3s;
@@ -36,8 +37,8 @@ Duration nearest_period(double seconds_of_period) noexcept {
 
 void Allowance::configure(const config::Rate& rate, Duration burst, TimePoint now) noexcept {
   const bool anew = source_ != Source::kConfigured;
-  const double full_before = capacity_;
   if (!anew) fill(now);
+  const bool full = debt_ == 0 && level_ >= capacity_;
   source_ = Source::kConfigured;
   each_ = static_cast<double>(rate.events);
   period_ = rate.per;
@@ -45,36 +46,56 @@ void Allowance::configure(const config::Rate& rate, Duration burst, TimePoint no
   capacity_ = std::max(each_ * seconds(burst) / seconds(period_), 1.0);
   at_ = now;
   // One that is full stays so, and a debt stays one, whatever the rate.
-  level_ = anew || level_ >= full_before ? capacity_ : std::min(level_, capacity_);
+  if (anew) debt_ = 0;
+  level_ = anew || full ? capacity_ : std::min(level_, capacity_);
+}
+
+void Allowance::set(double balance) noexcept {
+  level_ = std::clamp(balance, 0.0, capacity_);
+  debt_ = std::max(-balance, 0.0);
+}
+
+void Allowance::come_in(double amount) noexcept {
+  const double paid = std::min(debt_, amount * kPaidBack);
+  debt_ -= paid;
+  level_ = std::min(level_ + amount - paid, capacity_);
 }
 
 void Allowance::fill(TimePoint now) noexcept {
   if (now <= at_) return;  // another worker's clock was read earlier
   const double passed = seconds(now - at_);
   at_ = now;
-  if (!full_at_) {
-    level_ = std::min(level_ + each_ * passed / seconds(period_), capacity_);
-    return;
-  }
+  if (!full_at_) return come_in(each_ * passed / seconds(period_));
   if (now < *full_at_) return;
-  // Windows that passed unseen are as good as one.
-  const auto passed_windows = (now - *full_at_) / period_ + 1;
-  level_ = std::min(level_ + capacity_ * static_cast<double>(passed_windows), capacity_);
-  *full_at_ = *full_at_ + period_ * passed_windows;
+  const auto windows = (now - *full_at_) / period_ + 1;
+  *full_at_ = *full_at_ + period_ * windows;
+  // What was overdrawn was counted in a window that has ended, and was refused there.
+  debt_ = 0;
+  level_ = capacity_;
 }
 
 // What takes more than there can ever be goes when all is there, and overdraws it.
 double Allowance::needed(double amount) const noexcept {
-  return std::min(amount, capacity_) - kNearly;
+  return std::min(amount, capacity_);
 }
 
 bool Allowance::has(double amount, TimePoint now) noexcept {
   if (!limits()) return true;
   fill(now);
-  return level_ >= needed(amount);
+  if (amount > capacity_ && debt_ > 0) return false;
+  return level_ >= needed(amount) - kNearly;
 }
 
 void Allowance::take(double amount, TimePoint now) noexcept {
+  if (!limits()) return;
+  fill(now);
+  level_ -= amount;
+  if (level_ >= 0) return;
+  debt_ -= level_;
+  level_ = 0;
+}
+
+void Allowance::take_ahead(double amount, TimePoint now) noexcept {
   if (!limits()) return;
   fill(now);
   level_ -= amount;
@@ -83,16 +104,23 @@ void Allowance::take(double amount, TimePoint now) noexcept {
 void Allowance::give_back(double amount, TimePoint now) noexcept {
   if (!limits()) return;
   fill(now);
-  level_ = std::min(level_ + amount, capacity_);
+  const double paid = std::min(debt_, amount);
+  debt_ -= paid;
+  level_ = std::min(level_ + amount - paid, capacity_);
 }
 
 Duration Allowance::wait(double ahead, double last, TimePoint now) noexcept {
   if (!limits()) return Duration{0};
   fill(now);
-  const double missing = ahead + needed(last) - level_;
-  if (missing <= 0) return Duration{0};
-  if (!full_at_) return duration_of(missing * seconds(period_) / each_);
-  const double windows = std::ceil(missing / capacity_ - kNearly);
+  const double missing = std::max(ahead + needed(last) - level_, 0.0);
+  const double owed = last > capacity_ ? debt_ : std::min(debt_, missing);
+  if (missing + owed <= kNearly) return Duration{0};
+  if (!full_at_) {
+    // While there is a debt, as much goes to it as comes in for others.
+    const double comes = last > capacity_ ? std::max(missing + debt_, 2 * debt_) : missing + owed;
+    return duration_of(comes * seconds(period_) / each_);
+  }
+  const double windows = std::max(std::ceil(missing / capacity_ - kNearly), 1.0);
   return duration_of(seconds(*full_at_ - now) + (windows - 1) * seconds(period_));
 }
 
@@ -102,7 +130,7 @@ double Allowance::seconds_of(double amount) const noexcept {
 
 double Allowance::level(TimePoint now) noexcept {
   if (limits()) fill(now);
-  return level_;
+  return level_ - debt_;
 }
 
 bool Allowance::untouched(TimePoint now) noexcept {
@@ -134,7 +162,7 @@ void Allowance::learn(const Quota& quota, double others, TimePoint now) noexcept
   if (!quota.known() || quota.limit == 0.0) return;
   if (source_ == Source::kConfigured) {
     fill(now);
-    if (quota.remaining) level_ = std::min(level_, *quota.remaining);
+    if (quota.remaining) set(std::min(level_ - debt_, *quota.remaining));
     return;
   }
   const bool anew = source_ == Source::kNobody;
@@ -148,8 +176,9 @@ void Allowance::learn(const Quota& quota, double others, TimePoint now) noexcept
   learnt_ = now;
   full_at_.reset();
   if (quota.window && quota.reset) full_at_ = now + std::max<Duration>(*quota.reset, 1ms);
-  const double remaining = quota.remaining.value_or(anew ? limit : level_);
-  level_ = anew ? remaining - others : std::clamp(level_, remaining - others, remaining);
+  const double here = level_ - debt_;
+  const double remaining = quota.remaining.value_or(anew ? limit : here);
+  set(anew ? remaining - others : std::clamp(here, remaining - others, remaining));
 }
 
 }  // namespace outrigger::filters

@@ -59,12 +59,15 @@ bool Allowances::take(const Load& load, TimePoint now) {
     allowances_[i].forget_stale(now);
     if (!allowances_[i].has(amount_of(i, load), now)) return false;
   }
-  take_anyway(load, now);
+  for (std::size_t i = 0; i < kCountedThings; ++i) allowances_[i].take(amount_of(i, load), now);
+  out_ += load;
   return true;
 }
 
 void Allowances::take_anyway(const Load& load, TimePoint now) {
-  for (std::size_t i = 0; i < kCountedThings; ++i) allowances_[i].take(amount_of(i, load), now);
+  for (std::size_t i = 0; i < kCountedThings; ++i) {
+    allowances_[i].take_ahead(amount_of(i, load), now);
+  }
   out_ += load;
 }
 

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/unit/filters/limit_policies.h"
+
 namespace outrigger::filters {
 namespace {
 
@@ -14,7 +16,7 @@ TimePoint at(Duration since) {
 
 class AimdTest : public ::testing::Test {
  protected:
-  AimdTest() { policies_.concurrency = config::Concurrency{.start = 10, .min = 2, .max = 12}; }
+  AimdTest() { policies_.concurrency = at_a_time(10, 2, 12); }
   Aimd& aimd() {
     if (!aimd_) aimd_.emplace(policies_, at(0s));
     return *aimd_;
@@ -127,7 +129,7 @@ TEST_F(AimdTest, EveryVerdictGivesItsSlotBack) {
 }
 
 TEST_F(AimdTest, AFixedLimitIsFixed) {
-  policies_.concurrency = config::Concurrency{.start = 4, .min = 4, .max = 4};
+  policies_.concurrency = at_a_time(4, 4, 4);
   take(4);
   for (int i = 0; i < 4; ++i) end(i % 2 == 0 ? Verdict::kThrottled : Verdict::kOk);
   for (int i = 0; i < 100; ++i) {
@@ -150,7 +152,7 @@ TEST_F(AimdTest, KeepsItsLimitInTheBoundsOfANewPolicy) {
 }
 
 TEST_F(AimdTest, KnowsHowLongAWaitWillBeOnceCallsHaveEnded) {
-  policies_.concurrency = config::Concurrency{.start = 10, .min = 10, .max = 10};
+  policies_.concurrency = at_a_time(10, 10, 10);
   take(10);
   EXPECT_EQ(aimd().wait({}, kOne, at(0s)), std::nullopt);
   for (int i = 1; i <= 10; ++i) {

@@ -2,6 +2,7 @@
 #include "filters/concurrency/concurrency.h"
 
 #include "filters/limits/export_limits.h"
+#include "tests/unit/filters/limit_policies.h"
 #include "tests/unit/filters/limits_fixture.h"
 
 namespace outrigger::filters {
@@ -10,7 +11,7 @@ namespace {
 class ConcurrencyTest : public LimitsTest {
  protected:
   ConcurrencyTest() {
-    upstream_.policies.concurrency = config::Concurrency{.start = 2, .min = 1, .max = 2};
+    upstream_.policies.concurrency = at_a_time(2, 1, 2);
     upstream_does_ = answers(Verdict::kOk, 1s);
   }
   ~ConcurrencyTest() override {
@@ -102,7 +103,7 @@ TEST_F(ConcurrencyTest, ATryWithManyAttemptsHoldsOneSlotUntilTheLastHasEnded) {
 }
 
 TEST_F(ConcurrencyTest, FallsWhenTheUpstreamSaysThatThereAreTooMany) {
-  policy() = {.start = 10, .min = 1, .max = 20};
+  policy() = at_a_time(10, 1, 20);
   upstream_does_ = answers(Verdict::kOverloaded, 1s);
   for (int i = 0; i < 10; ++i) call();
   loop_.advance(1s);
@@ -165,7 +166,7 @@ TEST_F(ConcurrencyTest, ANewConfigurationWithMoreSlotsLetsThoseWhoWaitPass) {
   loop_.advance(0s);
   EXPECT_EQ(sent_, 2);
   config::Upstream changed = upstream_;
-  changed.policies.concurrency = config::Concurrency{.start = 4, .min = 4, .max = 4};
+  changed.policies.concurrency = at_a_time(4, 4, 4);
   const auto group = limits_.of(changed, nullptr, LimitKind::kConcurrency, loop_.now());
   loop_.advance(0s);
   EXPECT_EQ(sent_, 4);
@@ -173,8 +174,8 @@ TEST_F(ConcurrencyTest, ANewConfigurationWithMoreSlotsLetsThoseWhoWaitPass) {
 
 // A request waits for its rate first, so that no slot is held by one that may not be sent.
 TEST_F(ConcurrencyTest, NoSlotIsHeldByWhoWaitsForARate) {
-  upstream_.policies.rate_limit = config::RateLimit{.requests = config::Rate{60, 60s}, .burst = 1s};
-  policy() = {.start = 1, .min = 1, .max = 1};
+  upstream_.policies.rate_limit = rates(config::Rate{60, 60s}, {}, 1s);
+  policy() = at_a_time(1, 1, 1);
   upstream_does_ = answers(Verdict::kOk, 100ms);
   for (int i = 0; i < 3; ++i) call();
   loop_.advance(150ms);

@@ -99,7 +99,7 @@ TEST_F(FairQueueTest, WhoLeavesIsNotChargedAndLeavesNoGap) {
   come(0);
   queue_.remove(gone);
   EXPECT_EQ(queue_.size(), 2u);
-  EXPECT_EQ(serve_all(), "ba");
+  EXPECT_EQ(serve_all(), "ab");
   EXPECT_EQ(queue_.callers(), 0u);
 }
 

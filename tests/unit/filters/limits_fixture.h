@@ -61,7 +61,7 @@ class LimitsTest : public ::testing::Test {
     return [this, verdict, takes, usage](Call& call) -> Task<Result<http::Response>> {
       Exchange& exchange = call.exchange;
       begin_attempt(exchange);
-      CO_TRY(co_await SleepFor(loop_, *exchange.scope, takes));
+      if (takes > 0s) CO_TRY(co_await SleepFor(loop_, *exchange.scope, takes));
       exchange.attempts.back().usage = usage;
       exchange.conclude(exchange.attempts.size() - 1, verdict);
       http::Response response;

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "proxy/runtime/event_loop.h"
+#include "tests/unit/filters/limit_policies.h"
 
 namespace outrigger::filters {
 namespace {
@@ -18,9 +19,8 @@ constexpr Load kOne{.requests = 1};
 config::Upstream upstream(std::uint32_t at_a_time = 2) {
   config::Upstream one;
   one.name = "llm";
-  one.policies.rate_limit = config::RateLimit{.requests = config::Rate{60, 60s}};
-  one.policies.concurrency =
-      config::Concurrency{.start = at_a_time, .min = at_a_time, .max = at_a_time};
+  one.policies.rate_limit = rates(config::Rate{60, 60s});
+  one.policies.concurrency = filters::at_a_time(at_a_time, at_a_time, at_a_time);
   return one;
 }
 

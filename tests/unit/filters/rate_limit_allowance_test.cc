@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "filters/rate_limit/allowances.h"
+#include "tests/unit/filters/limit_policies.h"
 
 namespace outrigger::filters {
 namespace {
@@ -59,10 +60,30 @@ TEST(Allowance, WhatIsLargerThanTheBurstGoesWhenAllIsThereAndIsPaidForLater) {
   EXPECT_TRUE(one.has(100, at(0s)));
   one.take(100, at(0s));
   EXPECT_DOUBLE_EQ(one.level(at(0s)), -80);
-  EXPECT_EQ(one.wait(0, 10, at(0s)), 9s);
-  EXPECT_EQ(one.wait(0, 100, at(0s)), 10s);
-  EXPECT_FALSE(one.has(100, at(9900ms)));
-  EXPECT_TRUE(one.has(100, at(10s)));
+  EXPECT_EQ(one.wait(0, 100, at(0s)), 16s);
+  EXPECT_FALSE(one.has(100, at(15900ms)));
+  EXPECT_TRUE(one.has(100, at(16s)));
+}
+
+TEST(Allowance, ADebtIsPaidWithHalfOfWhatComesInAndTheOtherHalfIsForSmallOnes) {
+  Allowance one = configured({600, 60s});  // 10 a second
+  one.take(100, at(0s));                   // 80 more than there are
+  EXPECT_EQ(one.wait(0, 10, at(0s)), 2s);
+  for (int i = 1; i <= 8; ++i) {
+    EXPECT_FALSE(one.has(10, at(i * 2s - 1ms))) << i;
+    ASSERT_TRUE(one.has(10, at(i * 2s))) << i;
+    one.take(10, at(i * 2s));
+  }
+  EXPECT_NEAR(one.level(at(16s)), 0, 1e-9);  // 180 were taken: 20, and 10 a second
+  EXPECT_EQ(one.wait(0, 10, at(16s)), 1s);
+}
+
+TEST(Allowance, WhatIsOwedIsPaidFirstByWhatIsGivenBack) {
+  Allowance one = configured({600, 60s});
+  one.take(100, at(0s));
+  one.give_back(90, at(0s));
+  EXPECT_DOUBLE_EQ(one.level(at(0s)), 10);
+  EXPECT_TRUE(one.has(10, at(0s)));
 }
 
 TEST(Allowance, AClockThatWasReadEarlierTakesNothingAway) {
@@ -199,7 +220,7 @@ TEST(Allowance, ForgetsWhatNobodyConfirms) {
 config::Policies policies(std::optional<config::Rate> requests,
                           std::optional<config::Rate> tokens) {
   config::Policies all;
-  all.rate_limit = config::RateLimit{.requests = requests, .tokens = tokens, .burst = 60s};
+  all.rate_limit = rates(requests, tokens, 60s);
   return all;
 }
 
