@@ -39,20 +39,12 @@ void check_queue(const LimitQueue& queue, const Policies& policies, const std::s
   }
 }
 
-// How long one request, or the tokens of any request at all, take at the rate.
-void check_rate(const std::optional<Rate>& rate, const RateLimit& policy, const std::string& path,
-                std::string_view name, Checker& checker) {
-  if (!rate) return;
-  const std::string here = fmt::format("{}.{}", path, name);
-  if (rate->events == 0) {
-    checker.error(Code::kInconsistent, here, fmt::format("a rate of 0 {} lets nothing pass", name),
-                  "give a rate of at least 1, or write none");
-    return;
-  }
-  const Duration each = rate->per / static_cast<std::int64_t>(rate->events);
-  if (name != "requests" || policy.queue.size == 0 || each <= policy.queue.wait) return;
+void check_waits(const RateLimit& policy, const std::string& path, Checker& checker) {
+  if (!policy.requests || policy.queue.size == 0) return;
+  const Duration each = policy.requests->per / static_cast<std::int64_t>(policy.requests->events);
+  if (each <= policy.queue.wait) return;
   checker.warning(
-      Code::kSuspicious, here,
+      Code::kSuspicious, path + ".requests",
       fmt::format("nobody waits: the next request may go after {}, which is longer than "
                   "queue.wait ({})",
                   print_duration(each), print_duration(policy.queue.wait)),
@@ -66,8 +58,7 @@ void check_rate_limit(const Policies& policies, const std::string& path, Checker
                   "rate_limit has no effect: it has no rate, and learns none",
                   "give requests or tokens, let it learn, or write rate_limit: none");
   }
-  check_rate(policy.requests, policy, path, "requests", checker);
-  check_rate(policy.tokens, policy, path, "tokens", checker);
+  check_waits(policy, path, checker);
   if (!policy.requests && !policy.tokens && checker.wrote(path + ".burst")) {
     checker.warning(Code::kSuspicious, path + ".burst",
                     "burst has no effect: of rates that are learnt all that the provider has may "
@@ -86,17 +77,13 @@ void check_order(std::string_view less, std::uint32_t low, std::string_view more
   const bool wrote_less = checker.has(at_less);
   checker.error(Code::kInconsistent, wrote_less ? at_less : fmt::format("{}.{}", path, more),
                 fmt::format("concurrency.{} ({}) is more than {} ({})", less, low, more, high),
-                fmt::format("make {} at least {}", more, low));
+                fmt::format("make {} at least {}, or {} at most {}", more, low, less, high));
 }
 
 void check_concurrency(const Policies& policies, const std::string& path, Checker& checker) {
   const Concurrency& policy = *policies.concurrency;
   check_order("min", policy.min, "start", policy.start, path, checker);
   check_order("start", policy.start, "max", policy.max, path, checker);
-  if (policy.min == 0) {
-    checker.error(Code::kInconsistent, path + ".min", "a limit of 0 lets nothing pass",
-                  "make min at least 1");
-  }
   const bool fixed = policy.min == policy.max;
   if (!fixed && (policy.signal.empty() || policy.decrease >= 1)) {
     const bool at_signal = policy.signal.empty();

@@ -29,6 +29,8 @@ TEST(Chain, IsInTheOrderThatItsPageTells) {
   config::Upstream upstream;
   upstream.name = "api";
   upstream.policies.commit.keep_alive = 10s;
+  upstream.policies.rate_limit.emplace();
+  upstream.policies.concurrency.emplace();
   upstream.endpoints.push_back(
       {.url = "http://127.0.0.1:1", .tls = false, .host = "127.0.0.1", .port = 1, .base_path = ""});
   const upstream::Cluster::Setup setup{loop, resolver, random, nullptr, nullptr, nullptr, {}};

@@ -73,6 +73,7 @@ TEST(RetryDecision, FollowsItsTable) {
       {"a budget is not asked in vain", [](AttemptFacts& f) { f.budget_left = false, f.tries = 3; },
        Stop::kMaxAttempts},
       {"a breaker refused", [](AttemptFacts& f) { f.circuit_open = true; }, Stop::kCircuitOpen},
+      {"a limit of ours refused", [](AttemptFacts& f) { f.limited = true; }, Stop::kLimited},
       {"nobody waits", [](AttemptFacts& f) { f.cancelled = true, f.left = 1s; }, Stop::kCancelled},
       {"the deadline has passed", [](AttemptFacts& f) { f.cancelled = true, f.left = 0s; },
        Stop::kDeadline},
@@ -128,6 +129,7 @@ TEST(RetryDecision, KeepsItsInvariants) {
     facts.tries = static_cast<std::uint32_t>(1 + random.below(4));
     facts.cancelled = random.below(8) == 0;
     facts.circuit_open = random.below(8) == 0;
+    facts.limited = random.below(8) == 0;
     facts.body_replayable = flip();
     facts.budget_left = flip();
     if (random.below(3) == 0) facts.upstream_word = flip();
@@ -142,7 +144,7 @@ TEST(RetryDecision, KeepsItsInvariants) {
     EXPECT_EQ(decision.again, decision.stop == Stop::kNone);
     EXPECT_EQ(decision.reason().empty(), decision.again);
     if (!decision.again) continue;
-    EXPECT_FALSE(facts.cancelled || facts.circuit_open || !facts.body_replayable);
+    EXPECT_FALSE(facts.cancelled || facts.circuit_open || facts.limited || !facts.body_replayable);
     EXPECT_TRUE(facts.budget_left);
     EXPECT_LT(facts.tries, policy.max_attempts);
     EXPECT_NE(may_repeat(facts.phase, facts.replay, facts.verdict), Repeat::kNo);
