@@ -211,6 +211,10 @@ void append_text(std::string& out, const AccessRecord& record) {
   out += record.source;
   if (!record.why.empty()) out.append(" why=").append(record.why);
   if (record.attempts.size() > 1) append_number(out.append(" attempts="), record.attempts.size());
+  if (record.queued > Duration{0}) {
+    append_milliseconds(out.append(" queued="), record.queued);
+    out += "ms";
+  }
   if (record.stream) append_number(out.append(" chunks="), record.chunks);
   if (record.client_aborted) out += " client_aborted";
   out.append(" id=").append(record.request_id);

@@ -32,7 +32,8 @@ constexpr ProblemKind kKinds[] = {
      "is sent; the code appears in logs and metrics.",
      "Look at the client's own timeout: it is probably shorter than the upstream's answer time."},
     {"concurrency_limited", 429, "http_request_denied", "Too many requests at a time",
-     "The upstream has as many requests as it bears, as far as its answers have shown, and the turn "
+     "The upstream has as many requests as it bears, as far as its answers have shown, and the "
+     "turn "
      "of this one would not come in time. Nothing was sent.",
      "Send the request again after Retry-After; concurrency of the upstream sets the limits, and "
      "concurrency.queue how long a request may wait."},

@@ -228,7 +228,7 @@ TEST_P(Amount, ExecutionsTakeTurns) {
 TEST_P(Amount, ASlotIsHeldUntilTheStreamHasEnded) {
   upstream.expect("GET /stream").manually();
   upstream.expect("GET /next").reply(200);
-  serve("concurrency: {start: 1, min: 1, max: 1}");
+  serve("headers: full, concurrency: {start: 1, min: 1, max: 1}");
   Client first = client(), second = client();
   const auto stream = first.begin(get("/up/stream"));
   Held held = upstream.accept();
@@ -241,7 +241,9 @@ TEST_P(Amount, ASlotIsHeldUntilTheStreamHasEnded) {
   held->send("data: 2\n\n");
   held->finish();
   held.release();
-  EXPECT_EQ(next->read_all().status, 200);
+  const Response answer = next->read_all();
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_NE(value_of(answer.headers, "server-timing").find(", queue;dur="), std::string::npos);
 }
 
 TEST_P(Amount, AStreamThatItsClientLeavesGivesItsSlotBack) {
@@ -326,6 +328,20 @@ TEST_P(Amount, InShadowNobodyWaits) {
       "shadow: [rate_limit, concurrency], concurrency: {start: 1, min: 1, max: 1}, "
       "rate_limit: {requests: 1/min, burst: 1s, queue: {size: 0}}");
   for (int i = 0; i < 5; ++i) EXPECT_EQ(ask(get("/up/p")).status, 200);
+}
+
+TEST_P(Amount, AWholeAnswerSettlesWithTheTokensThatItTellsOf) {
+  upstream.expect("POST /p").times(3).reply(
+      200, R"({"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":10,"total_tokens":15}})",
+      {{"content-type", "application/json"}});
+  serve(
+      "dialect: openai, replay: safe, "
+      "rate_limit: {tokens: 60/min, burst: 60s, queue: {size: 0}}");
+  const auto request =
+      post("/up/p", R"({"n":1,"max_tokens":20})", {{"content-type", "application/json"}});
+  // 60 tokens: each takes 26 at first, and 15 in the end.
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(ask(request).status, 200) << i;
+  expect_problem(ask(request), 429, "rate_limited");
 }
 
 // Tokens of a stream are those of its last event that tells of them.

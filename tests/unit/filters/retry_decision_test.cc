@@ -155,7 +155,7 @@ TEST(RetryDecision, KeepsItsInvariants) {
       EXPECT_LE(*facts.hint, policy.hints.max_wait);
     }
   }
-  EXPECT_EQ(seen.size(), 12u) << "every reason but unknown_outcome, which the verifier gives";
+  EXPECT_EQ(seen.size(), 13u) << "every reason but unknown_outcome, which the verifier gives";
 }
 
 // resilience 1.2: `if` decides, and x-should-retry overrides it in both directions.
