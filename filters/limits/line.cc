@@ -32,9 +32,10 @@ class Alarm final : private Timer {
 // A place in line: left when the frame that waits goes, however it goes.
 class Stand {
  public:
-  Stand(Exchange& exchange, SharedLimit& limit, const Load& load)
+  Stand(Exchange& exchange, SharedLimit& limit, const Load& load, const Histogram& waited)
       : exchange_(exchange),
         limit_(limit),
+        waited_(waited),
         turn_(std::make_shared<Turn>(exchange.loop)),
         since_(exchange.loop.now()) {
     turn_->caller = caller_of(exchange);
@@ -44,19 +45,23 @@ class Stand {
   Stand(const Stand&) = delete;
   Stand& operator=(const Stand&) = delete;
   ~Stand() {
-    limit_.leave(*turn_, exchange_.loop.now());
-    exchange_.queued += waited();
+    if (!in_line_) return;
+    const TimePoint now = exchange_.loop.now();
+    limit_.leave(*turn_, now);
+    const Duration waited = std::max(now - since_, Duration{0});
+    exchange_.queued += waited;
+    waited_.observe(waited);
   }
+  void begin() noexcept { in_line_ = true; }
   [[nodiscard]] const std::shared_ptr<Turn>& turn() const noexcept { return turn_; }
-  [[nodiscard]] Duration waited() const noexcept {
-    return std::max(exchange_.loop.now() - since_, Duration{0});
-  }
 
  private:
   Exchange& exchange_;
   SharedLimit& limit_;
+  const Histogram& waited_;
   std::shared_ptr<Turn> turn_;
   TimePoint since_;
+  bool in_line_ = false;
 };
 
 std::string in_seconds(Duration duration) {
@@ -83,7 +88,7 @@ Line::Line(const config::LimitQueue& queue, std::string_view upstream, const Wor
 Task<Status> Line::wait(Exchange& exchange, SharedLimit& limit, Load load) const {
   Duration most = queue_.wait;
   if (exchange.deadline) most = std::min(most, *exchange.deadline - exchange.loop.now());
-  Stand stand(exchange, limit, load);
+  Stand stand(exchange, limit, load, waited_);
   Turn& turn = *stand.turn();
   const SharedLimit::Entry entry = limit.enter(stand.turn(), most, exchange.loop.now());
   if (entry.granted) co_return Status{};
@@ -94,26 +99,20 @@ Task<Status> Line::wait(Exchange& exchange, SharedLimit& limit, Load load) const
     co_return refuse(exchange, fmt::format("its turn would come in {}", in_seconds(*entry.wait)),
                      entry.wait);
   }
+  stand.begin();
   const TimePoint end = exchange.loop.now() + most;
   Alarm alarm(exchange.loop, turn.called);
   for (;;) {
     const TimePoint now = exchange.loop.now();
     const SharedLimit::Look look = limit.look(turn, now);
-    if (look.granted) break;
+    if (look.granted) co_return Status{};
     if (now >= end) {
-      waited_.observe(stand.waited());
       co_return refuse(exchange, "its turn did not come in time", limit.expected_wait(load, now));
     }
     alarm.set(std::min(look.again.value_or(end - now), end - now));
-    const Status called = co_await turn.called.wait(*exchange.scope);
+    CO_TRY(co_await turn.called.wait(*exchange.scope));
     alarm.stop();
-    if (!called) {
-      waited_.observe(stand.waited());
-      co_return called;
-    }
   }
-  waited_.observe(stand.waited());
-  co_return Status{};
 }
 
 std::unexpected<Error> Line::refuse(Exchange& exchange, std::string_view why,
