@@ -6,6 +6,7 @@
 
 #include "config/credential_checks.h"
 #include "config/fallback_checks.h"
+#include "config/limit_checks.h"
 #include "config/lints.h"
 #include "config/loop_guard_checks.h"
 #include "config/policy_level.h"
@@ -219,6 +220,9 @@ void check_level(const Level& level, Checker& checker) {
   if (says({"circuit_breaker"})) check_breaker(level, checker);
   if (says({"circuit_breaker", "timeouts"})) check_breaker_timers(level, checker);
   if (says({"commit"})) check_commit(level, checker);
+  if (says({"rate_limit", "concurrency", "deadline"})) {
+    check_limits(level.policies, level.path, checker);
+  }
   if (says({"validate"})) check_schema(level.policies, level.path, level.whole, checker);
   if (says({"validate", "commit", "dialect"})) {
     check_validate_reach(level.policies, level.path, checker);

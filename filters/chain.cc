@@ -5,6 +5,7 @@
 #include "filters/attempt_timers/attempt_timers.h"
 #include "filters/circuit_breaker/circuit_breaker.h"
 #include "filters/classify/classify.h"
+#include "filters/concurrency/concurrency.h"
 #include "filters/credentials/credentials.h"
 #include "filters/deadline/deadline.h"
 #include "filters/fallback/fallback.h"
@@ -12,6 +13,7 @@
 #include "filters/hedge/hedge.h"
 #include "filters/keep_alive/keep_alive.h"
 #include "filters/loop_guard/loop_guard.h"
+#include "filters/rate_limit/rate_limit.h"
 #include "filters/send/send.h"
 #include "filters/sign/sign.h"
 #include "filters/validate/validate.h"
@@ -23,7 +25,7 @@ namespace {
 bool needs_intake(const config::Policies& policies, bool adds_keys) noexcept {
   return policies.retry || policies.circuit_breaker || policies.commit.keep_alive ||
          !policies.fallback.empty() || policies.hedge || policies.loop_guard || policies.validate ||
-         adds_keys;
+         policies.rate_limit || policies.concurrency || adds_keys;
 }
 
 }  // namespace
@@ -60,6 +62,11 @@ Chain ChainBuilder::in_order(ChainEnds ends, const config::Policies& policies,
   if (policies.retry) {
     push(std::make_unique<Retry>(context_.retry, policies, upstream));  // what follows repeats
   }
+  if (ends.rate_limit != nullptr)
+    push(std::move(ends.rate_limit));  // each attempt counts for itself
+  if (ends.concurrency != nullptr) {
+    push(std::move(ends.concurrency));  // no slot is held in the line above
+  }
   if (ends.circuit_breaker != nullptr)
     push(std::move(ends.circuit_breaker));  // each attempt asks for itself
   if (policies.hedge) {
@@ -73,45 +80,48 @@ Chain ChainBuilder::in_order(ChainEnds ends, const config::Policies& policies,
   return Chain(std::move(filters), inner);
 }
 
-std::unique_ptr<Filter> ChainBuilder::breaker(const config::Upstream& upstream,
-                                              const config::Route* route) const {
+void ChainBuilder::add_gates(ChainEnds& ends, const config::Upstream& upstream,
+                             const config::Route* route) const {
   const config::Policies& policies = route == nullptr ? upstream.policies : route->policies;
-  if (!policies.circuit_breaker) return nullptr;
-  return std::make_unique<CircuitBreaker>(context_.shared.breakers, upstream, route,
-                                          context_.observe.metrics, now_);
-}
-
-std::unique_ptr<Filter> ChainBuilder::credentials(const config::Upstream& upstream,
-                                                  const config::Route* route) const {
-  if (!adds_credentials(route == nullptr ? upstream.policies : route->policies)) return nullptr;
   Shared& shared = context_.shared;
-  const CredentialsContext context{shared.keys, shared.cooldowns, shared.breakers,
-                                   shared.intake.credential_key};
-  return std::make_unique<Credentials>(context, upstream, route, now_);
+  MetricShard& metrics = context_.observe.metrics;
+  if (policies.rate_limit) {
+    ends.rate_limit = std::make_unique<RateLimit>(shared.limits, upstream, route, metrics,
+                                                  context_.observe.clock, now_);
+  }
+  if (policies.concurrency) {
+    ends.concurrency =
+        std::make_unique<ConcurrencyLimit>(shared.limits, upstream, route, metrics, now_);
+  }
+  if (policies.circuit_breaker) {
+    ends.circuit_breaker =
+        std::make_unique<CircuitBreaker>(shared.breakers, upstream, route, metrics, now_);
+  }
+  if (adds_credentials(policies)) {
+    const CredentialsContext context{shared.keys, shared.cooldowns, shared.breakers,
+                                     shared.intake.credential_key};
+    ends.credentials = std::make_unique<Credentials>(context, upstream, route, now_);
+  }
+  if (signs(policies)) {
+    ends.sign = std::make_unique<Sign>(upstream, policies, context_.observe.clock);
+  }
 }
 
 Chain ChainBuilder::route(const config::Upstream& upstream, const config::Route* route,
                           upstream::Cluster& cluster) const {
   const std::string_view label = route == nullptr ? kDefaultRoute : std::string_view(route->name);
   const config::Policies& policies = route == nullptr ? upstream.policies : route->policies;
-  return in_order(
-      {.route = label,
-       .observe = std::make_unique<Observe>(context_.observe, upstream.name, label),
-       .credentials = credentials(upstream, route),
-       .circuit_breaker = breaker(upstream, route),
-       .sign = signs(policies) ? std::make_unique<Sign>(upstream, policies, context_.observe.clock)
-                               : nullptr,
-       .send = std::make_unique<Send>(cluster)},
-      policies, upstream.name);
+  ChainEnds ends{.route = label,
+                 .observe = std::make_unique<Observe>(context_.observe, upstream.name, label),
+                 .send = std::make_unique<Send>(cluster)};
+  add_gates(ends, upstream, route);
+  return in_order(std::move(ends), policies, upstream.name);
 }
 
 Chain ChainBuilder::forward(const config::Policies& policies, upstream::ForwardProxy& proxy) const {
   return in_order(
       {.route = kDefaultRoute,
        .observe = std::make_unique<Observe>(context_.observe, kPassthrough, kDefaultRoute),
-       .credentials = nullptr,
-       .circuit_breaker = nullptr,
-       .sign = nullptr,
        .send = std::make_unique<SendForward>(proxy)},
       policies, kPassthrough);
 }

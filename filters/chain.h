@@ -29,9 +29,12 @@ struct ChainContext {
 struct ChainEnds {
   std::string_view route;
   std::unique_ptr<Filter> observe;
-  std::unique_ptr<Filter> credentials;  // nullptr: none, as all but the first and last
-  std::unique_ptr<Filter> circuit_breaker;
-  std::unique_ptr<Filter> sign;
+  // nullptr: there is no such policy.
+  std::unique_ptr<Filter> credentials = nullptr;
+  std::unique_ptr<Filter> rate_limit = nullptr;
+  std::unique_ptr<Filter> concurrency = nullptr;
+  std::unique_ptr<Filter> circuit_breaker = nullptr;
+  std::unique_ptr<Filter> sign = nullptr;
   std::unique_ptr<Filter> send;
 };
 
@@ -49,10 +52,9 @@ class ChainBuilder {
                               upstream::ForwardProxy& proxy) const;
 
  private:
-  [[nodiscard]] std::unique_ptr<Filter> breaker(const config::Upstream& upstream,
-                                                const config::Route* route) const;
-  [[nodiscard]] std::unique_ptr<Filter> credentials(const config::Upstream& upstream,
-                                                    const config::Route* route) const;
+  // What is kept by the names of upstream and route, where there is such a policy.
+  void add_gates(ChainEnds& ends, const config::Upstream& upstream,
+                 const config::Route* route) const;
   [[nodiscard]] Chain in_order(ChainEnds ends, const config::Policies& policies,
                                std::string_view upstream) const;
 

@@ -12,6 +12,7 @@
 
 #include "config/config.h"
 #include "filters/circuit_breaker/permit.h"
+#include "filters/limits/hold.h"
 #include "filters/send/attempt_recorder.h"
 #include "proxy/base/duration.h"
 #include "proxy/base/result.h"
@@ -54,6 +55,7 @@ struct Attempt {
   std::string_view stop = {};              // why no other followed: a literal; empty when one did
   bool probe = false;                      // asked whether an earlier one was executed
   std::array<Permit, 2> permits = {};      // of the circuit breaker
+  std::optional<TokenUsage> usage = {};    // that the answer told of, where wants_usage is set
 };
 
 // How far an attempt got, for whoever times it.
@@ -161,6 +163,13 @@ struct Exchange {
   // What breakers and cooldowns are keyed by; empty and 0 when not known (see filters/intake).
   std::string_view model;        // interned in the request's headers
   std::uint64_t credential = 0;  // a keyed hash of the client's credential: never the credential
+
+  // For limits: who asks (filters/limits/line.h), what is taken, and how long it stood in line.
+  std::string_view execution;  // the caller's Outrigger-Execution, which the gateway takes off
+  std::uint64_t sent_credential = 0;  // as credential, but always the client's own
+  bool wants_usage = false;           // classify notes the tokens that the answer tells of
+  Duration queued{0};
+  std::vector<LimitHold, FrameAllocator<LimitHold>> held;
 
   // Chooses the key that the proxy adds, anew for each try; nullptr where it adds none.
   KeyChoice* keys = nullptr;

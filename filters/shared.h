@@ -9,6 +9,7 @@
 #include "filters/credentials/key_ring.h"
 #include "filters/hedge/shared_hedges.h"
 #include "filters/intake/intake.h"
+#include "filters/limits/shared_limits.h"
 #include "filters/loop_guard/failure_memory.h"
 #include "filters/overload/pressure.h"
 #include "filters/retry/budget.h"
@@ -38,6 +39,7 @@ struct Shared {
   SharedKeys keys;
   FailureMemory failures;
   Pressure pressure;
+  SharedLimits limits;
   ReplayMemory replay_memory;
   FileThread files;
   IntakeContext intake;

@@ -6,6 +6,7 @@
 
 #include "filters/circuit_breaker/export_circuits.h"
 #include "filters/credentials/export_keys.h"
+#include "filters/limits/export_limits.h"
 
 namespace outrigger {
 namespace {
@@ -148,6 +149,7 @@ void WorkerCore::on_fire() {
     filters::export_circuits(process_.filters.breakers, process_.metrics, loop_.now());
     filters::export_keys(process_.filters.keys, process_.filters.cooldowns, process_.metrics,
                          loop_.now());
+    filters::export_limits(process_.filters.limits, process_.metrics);
   }
   loop_.arm(*this, kMeasureEvery);
 }

@@ -6,6 +6,7 @@
 #include <cstddef>
 
 #include "filters/classify/classifier.h"
+#include "filters/classify/usage.h"
 #include "filters/exchange.h"
 #include "proxy/base/wall_clock.h"
 
@@ -33,6 +34,10 @@ class AttemptJudge {
   }
   // Nobody waited for the end; nothing where there was one.
   void abandon() noexcept;
+  // The text of an answer, or of an event of it, which may tell of tokens.
+  void note_usage(std::string_view json) {
+    if (exchange_->wants_usage) read_usage(json, record().usage);
+  }
   // The first event of a stream is here, or the head of another answer.
   void note_answered(TimePoint when) noexcept { record().answered = when; }
 

@@ -12,6 +12,9 @@
 namespace outrigger::filters {
 namespace {
 
+// So much of a compressed answer is unpacked to find its usage.
+constexpr std::size_t kUsageBytes = 1024 * 1024;
+
 // Endpoints that the cluster could not reach before the last one.
 void conclude_unreached(Exchange& exchange, std::size_t first) {
   for (std::size_t i = first; i + 1 < exchange.attempts.size(); ++i) {
@@ -37,6 +40,15 @@ Verdict judge_answer(AttemptJudge& judge, const http::ResponseHead& head, std::s
     evidence.body_complete = decoded && decoded->complete && evidence.body_complete;
   }
   return judge.judge(evidence);
+}
+
+// What a success says of the tokens that it used, for whoever wants to know.
+void note_usage(AttemptJudge& judge, const http::ResponseHead& head, std::string_view body) {
+  if (!judge.exchange().wants_usage) return;
+  if (is_identity(head.headers)) return judge.note_usage(body);
+  const auto decoded =
+      decode_bounded(head.headers.get(http::HeaderId::kContentEncoding), body, kUsageBytes);
+  if (decoded && decoded->complete) judge.note_usage(decoded->text);
 }
 
 std::unique_ptr<WatchedBody> watch(const AttemptJudge& judge, http::Response& response,
@@ -137,6 +149,7 @@ Task<Result<http::Response>> Classify::handle(Exchange& exchange, Next next) {
     case AnswerKind::kWhole: {
       if (const Slice* whole = outcome->body.whole()) {
         const std::string_view defect = find_defect(head.headers, whole->view());
+        note_usage(judge, head, whole->view());
         co_return conclude_whole(judge, std::move(*outcome), defect);
       }
       auto body = watch(judge, *outcome);
@@ -155,6 +168,7 @@ Classify::Outcome Classify::judge_suspect(AttemptJudge judge, http::Response res
         judge_answer(judge, head, whole->view(), WatchedBody::Held::kAll) == Verdict::kOk;
     if (good && kind == AnswerKind::kWhole) {
       const std::string_view defect = find_defect(head.headers, whole->view());
+      note_usage(judge, head, whole->view());
       co_return conclude_whole(judge, std::move(response), defect);
     }
     judge.conclude();
@@ -202,6 +216,10 @@ Classify::Outcome Classify::judge_whole(AttemptJudge judge, http::Response respo
   judge.pass();
   const bool all = held == WatchedBody::Held::kAll;
   const std::string_view defect = all ? find_defect(response.head.headers, body->held()) : "";
+  if (all && judge.exchange().wants_usage) {
+    std::string room;
+    note_usage(judge, response.head, joined(body->held(), room));
+  }
   put_back(response, std::move(body));
   if (!all) co_return response;
   co_return conclude_whole(judge, std::move(response), defect);

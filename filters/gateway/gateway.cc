@@ -21,6 +21,8 @@ void remove_own(Exchange& exchange) {
     if (!http::is_own_header(field.name)) return false;
     if (http::equals_ignore_case(field.name, "outrigger-deadline")) {
       exchange.deadline_asked = field.value;
+    } else if (http::equals_ignore_case(field.name, "outrigger-execution")) {
+      exchange.execution = field.value;
     }
     return true;
   });

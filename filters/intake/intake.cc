@@ -40,6 +40,7 @@ Intake::Intake(const IntakeContext& context, const config::Policies& policies)
 Task<Result<http::Response>> Intake::handle(Exchange& exchange, Next next) {
   http::Request& request = exchange.request;
   exchange.credential = credential_of(request.head, context_.credential_key);
+  exchange.sent_credential = exchange.credential;
   keep_body(exchange);
   if (!needs_model_ && !needs_beginning_) return next(exchange);
   if (needs_model_) exchange.model = model_of_target(request.head.target);

@@ -158,7 +158,11 @@ bool needs_model(const config::Policies& policies) noexcept {
   const bool breaker =
       policies.circuit_breaker &&
       std::ranges::count(policies.circuit_breaker->key, config::BreakerKey::kModel) > 0;
-  return breaker || policies.hedge || !policies.fallback.empty() ||
+  const auto limited = [](const auto& policy) {
+    return policy && std::ranges::count(policy->key, config::LimitKey::kModel) > 0;
+  };
+  return breaker || policies.hedge || !policies.fallback.empty() || limited(policies.rate_limit) ||
+         limited(policies.concurrency) ||
          std::ranges::count(policies.classify, config::Scope::kModel,
                             &config::ClassifyRule::scope) > 0;
 }

@@ -177,6 +177,7 @@ void write_line(Line& line, const AccessRecord& record, std::string_view address
   write_attempts(line, record);
   write_would_have(line, record.would_have);
   line.plain(",\"replay_lost\":", record.replay_lost);
+  if (record.queued > Duration{0}) line.time(",\"queue_ms\":", record.queued);
   line.time(",\"dur_ms\":", record.total);
   if (record.first_byte) line.time(",\"ttfb_ms\":", *record.first_byte);
   if (record.overhead) line.time(",\"overhead_ms\":", *record.overhead);
@@ -236,6 +237,10 @@ void append_text(std::string& out, const AccessRecord& record) {
     if (said_before(record.would_have, i)) continue;
     const Would& would = record.would_have[i];
     out.append(" would_have=").append(to_string(would.policy)).append(":").append(would.what);
+  }
+  if (record.queued > Duration{0}) {
+    append_milliseconds(out.append(" queued="), record.queued);
+    out += "ms";
   }
   if (record.stream) append_number(out.append(" chunks="), record.chunks);
   if (record.client_aborted) out += " client_aborted";

@@ -36,6 +36,7 @@ struct AccessRecord {
   std::span<const Attempt> attempts;
   std::span<const Would> would_have;  // of policies in shadow
   std::string_view replay_lost;       // why the request's body could not be sent again
+  Duration queued{0};                 // waited for its turn at limits
   TimePoint started;
   Duration total{0};
   std::optional<Duration> first_byte;

@@ -36,6 +36,7 @@ std::optional<Duration> overhead(const Exchange& exchange,
   for (const Attempt& attempt : exchange.attempts) {
     spent -= attempt.ended - attempt.started + attempt.waited;
   }
+  spent -= exchange.queued;
   return std::max(spent, Duration{0});
 }
 
@@ -62,6 +63,10 @@ std::string_view word_of(const Attempt& attempt) noexcept {
 std::string server_timing(const Exchange& exchange, Duration ours) {
   std::string out = "outrigger;dur=";
   append_milliseconds(out, ours);
+  if (exchange.queued > Duration{0}) {
+    out += ", queue;dur=";
+    append_milliseconds(out, exchange.queued);
+  }
   int n = 0;
   for (const Attempt& attempt : exchange.attempts) {
     fmt::format_to(std::back_inserter(out), ", attempt{};dur=", ++n);
@@ -236,6 +241,7 @@ void Observe::write_line(const Exchange& exchange, const http::Delivery& deliver
   record.attempts = exchange.attempts;
   record.would_have = exchange.would_have;
   record.replay_lost = exchange.replay_lost;
+  record.queued = exchange.queued;
   record.started = exchange.started;
   record.total = times.total;
   record.first_byte = times.first_byte;

@@ -29,6 +29,7 @@ Stop standing_reason(const AttemptFacts& facts, const config::Retry& policy) noe
     return facts.left && *facts.left <= Duration{0} ? Stop::kDeadline : Stop::kCancelled;
   }
   if (facts.circuit_open) return Stop::kCircuitOpen;
+  if (facts.limited) return Stop::kLimited;
   if (facts.verdict == Verdict::kOk) return Stop::kOk;
   if (facts.verdict == Verdict::kCancelled) return Stop::kCancelled;
   if (facts.another_key) return reason_on_another_key(facts, policy);
@@ -59,6 +60,7 @@ std::string_view to_string(Stop stop) noexcept {
                                          "budget",
                                          "circuit_open",
                                          "no_key",
+                                         "limited",
                                          "cancelled"};
   return kNames[static_cast<std::size_t>(stop)];
 }

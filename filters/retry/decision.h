@@ -29,6 +29,7 @@ enum class Stop : std::uint8_t {
   kBudget,          // too many retries of this upstream already
   kCircuitOpen,
   kNoKey,      // all keys of the upstream are set aside
+  kLimited,    // a limit of ours has no room for it in time
   kCancelled,  // nobody waits for the answer any more
 };
 // A literal; empty for kNone.
@@ -42,6 +43,7 @@ struct AttemptFacts {
   std::uint32_t tries = 1;    // calls of the rest of the chain so far, with this one
   bool cancelled = false;     // the exchange is
   bool circuit_open = false;  // a breaker refused; nothing was sent
+  bool limited = false;       // a rate or concurrency limit did, likewise
   // The failure was the key's own and another one may be used: at once, whatever the server's hint
   // and word, which were the other key's.
   bool another_key = false;

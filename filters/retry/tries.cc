@@ -22,6 +22,11 @@ bool is_of_key(Verdict verdict) noexcept {
          verdict == Verdict::kQuotaExhausted;
 }
 
+// A limit of ours refused it: filters/limits.
+bool is_limited(const Error& error) noexcept {
+  return error.reason == "rate_limited" || error.reason == "concurrency_limited";
+}
+
 }  // namespace
 
 Tries::Tries(RetryRoute& route, Exchange& exchange)
@@ -145,6 +150,7 @@ AttemptFacts Tries::facts_of(const Result<http::Response>& outcome) {
   facts.tries = tries_;
   facts.cancelled = exchange_.scope->cancelled();
   facts.circuit_open = !outcome && outcome.error().reason == "circuit_open";
+  facts.limited = !outcome && is_limited(outcome.error());
   facts.left = time_left();
   if (none_made() || !exchange_.attempts.back().judged) {
     // Nothing is known of it that would speak for another try.

@@ -194,7 +194,7 @@ constexpr MetricSpec kTable[] = {
      kCounter,
      "Failed requests that were not sent again, by the reason why not: max_attempts, budget, "
      "deadline, hint_too_long, not_replayable, unsafe, unknown_outcome, upstream_said_no, "
-     "circuit_open, no_key.",
+     "circuit_open, no_key, limited.",
      kUpstreamReason,
      {}},
     {Metric::kRetryWait, "outrigger_retry_wait_seconds", kHistogram,

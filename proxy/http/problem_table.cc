@@ -31,6 +31,12 @@ constexpr ProblemKind kKinds[] = {
      "answer "
      "is sent; the code appears in logs and metrics.",
      "Look at the client's own timeout: it is probably shorter than the upstream's answer time."},
+    {"concurrency_limited", 429, "http_request_denied", "Too many requests at a time",
+     "The upstream has as many requests as it bears, as far as its answers have shown, and the "
+     "turn "
+     "of this one would not come in time. Nothing was sent.",
+     "Send the request again after Retry-After; concurrency of the upstream sets the limits, and "
+     "concurrency.queue how long a request may wait."},
     {"connection_limit_reached", 503, "connection_limit_reached", "No upstream connection is free",
      "The pool of connections to the upstream is fully used and its queue is full.",
      "Raise pool.connections or pool.waiting of the upstream, or send less at a time."},
@@ -166,6 +172,11 @@ constexpr ProblemKind kKinds[] = {
      "The upstream has said that the quota or the credit of this credential is exhausted. Nothing "
      "was sent; from time to time a request is let through to see whether that has changed.",
      "Raise the quota or add credit with the provider, or come back after Retry-After."},
+    {"rate_limited", 429, "http_request_denied", "Too many requests or tokens in a time",
+     "The rate that is configured for the upstream, or that its own headers tell, is used up, and "
+     "the turn of this request would not come in time. Nothing was sent.",
+     "Send the request again after Retry-After; rate_limit of the upstream sets the rates, and "
+     "rate_limit.queue how long a request may wait."},
     {"request_head_timeout", 408, "http_request_error", "The request head came too slowly",
      "The header section of the request was not complete in server.limits.head_time.",
      "Look for a stalled client or network."},

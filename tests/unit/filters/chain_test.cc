@@ -34,6 +34,8 @@ TEST(Chain, IsInTheOrderThatItsPageTells) {
   upstream.policies.loop_guard.emplace();
   upstream.policies.credentials.emplace().aws.emplace();
   upstream.policies.validate.emplace();
+  upstream.policies.rate_limit.emplace();
+  upstream.policies.concurrency.emplace();
   upstream.endpoints.push_back(
       {.url = "http://127.0.0.1:1", .tls = false, .host = "127.0.0.1", .port = 1, .base_path = ""});
   const upstream::Cluster::Setup setup{loop, resolver, random, nullptr, nullptr, nullptr, {}};

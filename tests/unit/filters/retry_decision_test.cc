@@ -123,6 +123,7 @@ TEST(RetryDecision, FollowsItsTable) {
       {"a budget is not asked in vain", [](AttemptFacts& f) { f.budget_left = false, f.tries = 3; },
        Stop::kMaxAttempts},
       {"a breaker refused", [](AttemptFacts& f) { f.circuit_open = true; }, Stop::kCircuitOpen},
+      {"a limit of ours refused", [](AttemptFacts& f) { f.limited = true; }, Stop::kLimited},
       {"nobody waits", [](AttemptFacts& f) { f.cancelled = true, f.left = 1s; }, Stop::kCancelled},
       {"its client was lost with it, on HTTP/1 before its leaving is seen",
        [](AttemptFacts& f) { f.verdict = Verdict::kCancelled; }, Stop::kCancelled},
@@ -190,6 +191,7 @@ TEST(RetryDecision, KeepsItsInvariants) {
     facts.tries = static_cast<std::uint32_t>(1 + random.below(4));
     facts.cancelled = random.below(8) == 0;
     facts.circuit_open = random.below(8) == 0;
+    facts.limited = random.below(8) == 0;
     facts.body_replayable = flip();
     facts.can_probe = flip();
     facts.budget_left = flip();
@@ -205,7 +207,7 @@ TEST(RetryDecision, KeepsItsInvariants) {
     EXPECT_EQ(decision.again, decision.stop == Stop::kNone);
     EXPECT_EQ(decision.reason().empty(), decision.again);
     if (!decision.again) continue;
-    EXPECT_FALSE(facts.cancelled || facts.circuit_open || !facts.body_replayable);
+    EXPECT_FALSE(facts.cancelled || facts.circuit_open || facts.limited || !facts.body_replayable);
     EXPECT_TRUE(facts.budget_left);
     EXPECT_TRUE(facts.can_probe || !decision.probe_first);
     EXPECT_LT(facts.tries, policy.max_attempts);
@@ -217,7 +219,7 @@ TEST(RetryDecision, KeepsItsInvariants) {
       EXPECT_LE(*facts.hint, policy.hints.max_wait);
     }
   }
-  EXPECT_EQ(seen.size(), 12u) << "every reason but unknown_outcome, which the verifier gives";
+  EXPECT_EQ(seen.size(), 13u) << "every reason but unknown_outcome, which the verifier gives";
 }
 
 // resilience 1.2: `if` decides, and x-should-retry overrides it in both directions.

@@ -302,6 +302,21 @@ TEST_F(RetryTest, AnOpenBreakerIsNotWaitedFor) {
   EXPECT_EQ(seen_.size(), 1u);
 }
 
+TEST_F(RetryTest, ARefusalByALimitEndsItAndSpendsNoBudget) {
+  for (const std::string_view reason : {"rate_limited", "concurrency_limited"}) {
+    ScriptedAttempt refused = breaker_refuses();
+    refused.reason = reason;
+    again({answers(429, Verdict::kThrottled), refused});
+    loop_.advance(1s);
+    EXPECT_EQ(status(), 429);
+    EXPECT_EQ(stop(), "limited");
+    EXPECT_EQ(exchange().attempts.size(), 1u);
+    again({refused});
+    EXPECT_EQ(error(), reason);
+  }
+  EXPECT_EQ(counted(Metric::kRetriesExhausted, "limited"), 4u);
+}
+
 TEST_F(RetryTest, EndpointsThatWereTriedInVainAreOneTry) {
   ScriptedAttempt first = fails(Phase::kNoConnection, Verdict::kRefusedUnsent);
   first.unreachable = 2;
