@@ -142,7 +142,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=600, help="begin no mutant after that")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--seed", type=int, default=1, help="of the order")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()  # files may stand behind options
     unknown = [file for file in options.files if file not in CORES]
     if unknown:
         parser.error(f"no core: {', '.join(unknown)}; there are {', '.join(CORES)}")

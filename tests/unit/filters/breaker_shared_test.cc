@@ -29,6 +29,7 @@ config::CircuitBreaker policy_by_model() {
 Attempt ended(Verdict verdict) {
   Attempt attempt;
   attempt.verdict = verdict;
+  attempt.status = verdict == Verdict::kOk ? 200 : 500;
   attempt.phase = Phase::kAnswered;
   return attempt;
 }
@@ -142,15 +143,17 @@ TEST_F(BreakerSharedTest, OnlyKeysThatAreOpenOpenTheUpstream) {
   trip("a");
   trip("b");
   EXPECT_EQ(group_->opened_by_keys(now_), std::nullopt) << "not where the policy does not say so";
-  wait(5s);
   policy_.upstream_opens_at = 2;
   change_policy();
+  EXPECT_EQ(group_->opened_by_keys(now_), 5s) << "and at once where it does";
+  now_ = now_ + 5s;  // without a tick: it is the probes that open them halfway
   ASSERT_TRUE(ask("a").has_value()) << "a probe is out";
   ASSERT_TRUE(ask("b").has_value());
   trip("c");
   EXPECT_EQ(group_->opened_by_keys(now_), std::nullopt) << "a and b are half-open";
   Attempt lost = ended(Verdict::kRefusedUnsent);
   lost.phase = Phase::kNoConnection;
+  lost.status = 0;
   for (int i = 0; i < 2; ++i) {
     const auto permit = group_->host().ask(now_);
     group_->host().end(permit->pass, lost, now_);

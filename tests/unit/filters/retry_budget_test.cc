@@ -32,6 +32,7 @@ TEST(RetryBudget, RequestsEarnAndRetriesCost) {
   EXPECT_FALSE(account.spend(5, 0, at(2s)));
   account.earn(0.2, at(2s));
   EXPECT_TRUE(account.spend(5, 0, at(2s))) << "a time-out costs five";
+  EXPECT_FALSE(account.can_spend(1, 0, at(2s))) << "all five";
 }
 
 TEST(RetryBudget, NearlyEnoughIsNotEnough) {
@@ -57,6 +58,10 @@ TEST(RetryBudget, AClientsOwnRetryTakesWhatThereIs) {
   EXPECT_FALSE(account.can_spend(1, 0, at(0s)));
   for (int i = 0; i < 5; ++i) account.earn(0.2, at(0s));
   EXPECT_TRUE(account.can_spend(1, 0, at(0s))) << "it makes no debt";
+  for (int i = 0; i < 10; ++i) account.earn(0.2, at(0s));
+  account.charge(2, at(0s));
+  EXPECT_TRUE(account.can_spend(1, 0, at(0s)));
+  EXPECT_FALSE(account.can_spend(2, 0, at(0s))) << "and it costs what it costs";
 }
 
 TEST(RetryBudget, TimeThatGoesBackIsTheNewestTime) {

@@ -49,6 +49,8 @@ TEST(Cooldowns, ThoseOfAModelLeaveItsSiblingsAloneThoseOfACredentialDoNot) {
   cooldowns.extend(kModel, Verdict::kThrottled, 60s, at(0s));
   EXPECT_EQ(cooldowns.meet("openai", "gpt-5", 7, at(0s))->verdict, Verdict::kQuotaExhausted)
       << "of two that are as long, the wider one";
+  cooldowns.extend(kModel, Verdict::kThrottled, 90s, at(0s));
+  EXPECT_EQ(left(cooldowns, "gpt-5", at(0s)), 90s) << "the longest, whichever it is";
 }
 
 TEST(Cooldowns, AreKeyedByWhatTheVerdictSaysSomethingOf) {
