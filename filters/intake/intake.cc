@@ -34,7 +34,8 @@ Intake::Intake(const IntakeContext& context, const config::Policies& policies)
     : context_(context),
       policies_(policies),
       needs_model_(needs_model(policies)),
-      needs_beginning_(policies.commit.keep_alive.has_value()) {}
+      needs_beginning_(policies.commit.keep_alive.has_value() ||
+                       (policies.rate_limit && policies.rate_limit->tokens)) {}
 
 // No frame of its own where there is nothing to wait for.
 Task<Result<http::Response>> Intake::handle(Exchange& exchange, Next next) {

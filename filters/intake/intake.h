@@ -32,7 +32,7 @@ class Intake final : public Filter {
   const IntakeContext& context_;
   const config::Policies& policies_;
   const bool needs_model_;
-  const bool needs_beginning_;  // of the body: keep_alive asks whether a stream is wanted
+  const bool needs_beginning_;  // of the body: keep_alive and a rate of tokens look into it
 };
 
 }  // namespace outrigger::filters
