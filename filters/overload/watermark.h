@@ -29,7 +29,7 @@ inline constexpr double kHysteresis = 0.03;
 
 // Memory as the kernel tells it; what there is not is nothing.
 struct MemoryReading {
-  bool complete = true;  // no file was out of reach for want of a descriptor
+  bool complete = true;                      // no file was out of reach for want of a descriptor
   std::uint64_t machine = 0;                 // of the whole machine
   std::uint64_t resident = 0;                // of this process
   std::optional<std::uint64_t> group_limit;  // of the control group that limits it most
