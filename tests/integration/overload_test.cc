@@ -17,6 +17,10 @@ namespace {
 
 constexpr std::size_t kMiB = 1024 * 1024;
 
+// A thousand clients on a busy machine take their time.
+constexpr const char* kPatient =
+    "limits: {first_request_idle: 10m, head_time: 10m, body_rate_window: 10m, write_stall: 10m}";
+
 // What a sanitizer keeps of memory that was freed, and its shadow.
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
@@ -205,6 +209,7 @@ TEST_F(Overload, MemoryStaysBoundedUnderAThousandLongPrompts) {
       ProxyConfig()
           .upstream("up", upstream.url(),
                     "use: llm, retry: {}, circuit_breaker: none, pool: {connections: 2000}")
+          .server(kPatient)
           .server("overload: {replay_buffers: {memory: 64MiB, disk: 64MiB}}"),
       {.check_descriptors = false});
   const std::size_t before = peak_of(proxy);
@@ -232,6 +237,7 @@ TEST_F(Overload, AtTheHardMarkNewRequestsAreRefusedUntilThereIsRoom) {
           .upstream("up", upstream.url(),
                     "use: llm, retry: {}, circuit_breaker: none, pool: {connections: 2000}")
           .upstream("quick", quick)
+          .server(kPatient)
           .server("overload: {memory: {soft: 1%, hard: 1%}, retry_after: 7s, "
                   "replay_buffers: {memory: 2GiB}}"),
       {.check_descriptors = false});
