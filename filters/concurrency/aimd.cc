@@ -43,8 +43,10 @@ void Aimd::conclude(const LimitEnding& ending, TimePoint now) {
   }
 }
 
+// While it has never fallen, nothing is known of the upstream's own limit, and each good call says
+// that there is room: it doubles in the time of a call, as TCP begins (RFC 5681 3.1).
 void Aimd::rise() noexcept {
-  if (++good_ < limit_) return;
+  if (++good_ < (fell_ ? limit_ : 1)) return;
   good_ = 0;
   limit_ = std::min(limit_ + 1, policy_.max);
 }

@@ -64,14 +64,14 @@ LoopGuard::Outline LoopGuard::outline_of(const Exchange& exchange) {
   const http::RequestHead& head = exchange.request.head;
   const config::Route* route = exchange.routed.route;
   return {head.method_text, head.target, route == nullptr ? std::string_view() : route->name,
-          exchange.credential, exchange.request.body.length()};
+          exchange.credential, head.headers.get(http::HeaderId::kContentLength)};
 }
 
 // No text holds a line feed: nobody can make two requests look alike.
 std::uint64_t LoopGuard::hash(const Outline& outline) const {
   const std::string text = fmt::format(
       "{}\n{}\n{}\n{}\n{}\n{}", upstream_, outline.route, outline.method, outline.target,
-      outline.credential, outline.length ? static_cast<std::int64_t>(*outline.length) : -1);
+      outline.credential, outline.length);
   return siphash(intake_.credential_key, text);
 }
 

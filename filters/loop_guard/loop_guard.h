@@ -35,7 +35,7 @@ class LoopGuard final : public Filter {
   struct Outline {
     std::string_view method, target, route;
     std::uint64_t credential = 0;
-    std::optional<std::uint64_t> length;
+    std::string_view length;  // as the client gives it; empty: it does not
   };
   [[nodiscard]] static Outline outline_of(const Exchange& exchange);
   [[nodiscard]] std::uint64_t hash(const Outline& outline) const;

@@ -129,7 +129,7 @@ TEST_F(Drain, ConnectionsArrivingAfterTheAnnouncementAreRefused) {
 
 TEST_F(Drain, StartAndStopLeaveNothingBehindUnderLoad) {
   upstream.expect("GET /p").always().reply(200, pattern(10'000));
-  TestProxy proxy(draining("announce: 10ms, streams: 10s"));
+  TestProxy proxy(draining("announce: 1s, streams: 10s"));
   std::vector<std::unique_ptr<Client>> clients;
   std::vector<std::unique_ptr<Call>> calls;
   for (int i = 0; i < 40; ++i) {

@@ -205,13 +205,13 @@ class Overload : public ::testing::Test {
 TEST_F(Overload, MemoryStaysBoundedUnderAThousandLongPrompts) {
   constexpr std::size_t kClients = 1000;
   SlowUpstream upstream;
-  TestProxy proxy(
-      ProxyConfig()
-          .upstream("up", upstream.url(),
-                    "use: llm, retry: {}, circuit_breaker: none, pool: {connections: 2000}")
-          .server(kPatient)
-          .server("overload: {replay_buffers: {memory: 64MiB, disk: 64MiB}}"),
-      {.check_descriptors = false});
+  TestProxy proxy(ProxyConfig()
+                      .upstream("up", upstream.url(),
+                                "use: llm, retry: {}, circuit_breaker: none, concurrency: none, "
+                                "pool: {connections: 2000}")
+                      .server(kPatient)
+                      .server("overload: {replay_buffers: {memory: 64MiB, disk: 64MiB}}"),
+                  {.check_descriptors = false});
   const std::size_t before = peak_of(proxy);
   Crowd crowd(proxy.port(), kClients, kMiB);
   crowd.run([&] { return upstream.connections() >= kClients; });
@@ -232,15 +232,15 @@ TEST_F(Overload, AtTheHardMarkNewRequestsAreRefusedUntilThereIsRoom) {
   SlowUpstream upstream;
   Upstream quick;
   quick.expect("GET /p").always().reply(200, "ok");
-  TestProxy proxy(
-      ProxyConfig()
-          .upstream("up", upstream.url(),
-                    "use: llm, retry: {}, circuit_breaker: none, pool: {connections: 2000}")
-          .upstream("quick", quick)
-          .server(kPatient)
-          .server("overload: {memory: {soft: 1%, hard: 1%}, retry_after: 7s, "
-                  "replay_buffers: {memory: 2GiB}}"),
-      {.check_descriptors = false});
+  TestProxy proxy(ProxyConfig()
+                      .upstream("up", upstream.url(),
+                                "use: llm, retry: {}, circuit_breaker: none, concurrency: none, "
+                                "pool: {connections: 2000}")
+                      .upstream("quick", quick)
+                      .server(kPatient)
+                      .server("overload: {memory: {soft: 1%, hard: 1%}, retry_after: 7s, "
+                              "replay_buffers: {memory: 2GiB}}"),
+                  {.check_descriptors = false});
   if (level(proxy, "memory") == 0) EXPECT_EQ(proxy.fetch(get("/quick/p")).status, 200);
   {
     Crowd crowd(proxy.port(), 1000, kMiB);

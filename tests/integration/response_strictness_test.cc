@@ -94,6 +94,8 @@ TEST_F(AnswerBoundary, BytesOnAnIdleConnectionEndIt) {
   TestProxy proxy(config().workers(1));
   Client client(proxy.port());
   EXPECT_EQ(client.fetch(get("/up/p")).body, "ok");
+  // Until they have come nobody can tell that they will.
+  EXPECT_TRUE(eventually([&] { return upstream.open_connections() == 0; }));
   EXPECT_EQ(client.fetch(get("/up/q")).body, "clean");
 }
 

@@ -41,15 +41,28 @@ TEST_F(AimdTest, LetsNoMorePassThanTheLimit) {
   EXPECT_TRUE(aimd().take(kOne, at(0s)));
 }
 
-TEST_F(AimdTest, RisesByOneForALimitsWorthOfGoodCallsWhileHalfIsInUse) {
-  take(6);
-  for (int i = 0; i < 9; ++i) {
+TEST_F(AimdTest, RisesWithEachGoodCallUntilItFellForTheFirstTime) {
+  policies_.concurrency = at_a_time(10, 2, 1000);
+  take(10);
+  for (int i = 0; i < 6; ++i) end(Verdict::kOk);
+  EXPECT_EQ(limit(), 14u) << "the last ones found less than half of it in use";
+  take(10);
+  for (int i = 0; i < 8; ++i) end(Verdict::kOk);
+  EXPECT_EQ(limit(), 19u);
+}
+
+TEST_F(AimdTest, ThenRisesByOneForALimitsWorthOfGoodCallsWhileHalfIsInUse) {
+  take(1);
+  end(Verdict::kThrottled);
+  ASSERT_EQ(limit(), 7u);
+  take(4);
+  for (int i = 0; i < 6; ++i) {
     end(Verdict::kOk);
     take(1);
   }
-  EXPECT_EQ(limit(), 10u);
+  EXPECT_EQ(limit(), 7u);
   end(Verdict::kOk);
-  EXPECT_EQ(limit(), 11u);
+  EXPECT_EQ(limit(), 8u);
 }
 
 TEST_F(AimdTest, DoesNotRiseWhileLessThanHalfIsInUse) {
@@ -105,9 +118,18 @@ TEST_F(AimdTest, IsMovedByNothingElse) {
 }
 
 TEST_F(AimdTest, IsNotMovedByHowLongACallTakes) {
-  take(10);
-  for (int i = 0; i < 10; ++i) end(Verdict::kOk, 0s, 24h);
-  EXPECT_EQ(limit(), 10u);  // six of the ten while half was in use: no more, no less
+  policies_.concurrency = at_a_time(10, 2, 1000);
+  Aimd quick(policies_, at(0s));
+  Aimd slow(policies_, at(0s));
+  for (Aimd* one : {&quick, &slow}) {
+    for (int i = 0; i < 10; ++i) ASSERT_TRUE(one->take(kOne, at(0s)));
+    for (int i = 0; i < 10; ++i) {
+      const Duration took = one == &slow ? Duration(24h) : Duration(1ms);
+      one->conclude({.taken = kOne, .started = at(0s), .verdict = Verdict::kOk, .reached = true},
+                    at(took));
+    }
+  }
+  EXPECT_EQ(quick.at_a_time(), slow.at_a_time());
 }
 
 TEST_F(AimdTest, WhatNeverReachedTheUpstreamSaysNothing) {

@@ -91,7 +91,6 @@ TEST(SharedKeys, OneOfAllThreadsTellsAndOneProbes) {
   std::atomic<int> told = 0;
   std::atomic<int> probes = 0;
   std::atomic<int> back = 0;
-  const auto kept = keys.ring("openai", {1, 2});  // as a configuration in force does
   std::vector<std::thread> threads;
   for (int i = 0; i < kThreads; ++i) {
     threads.emplace_back([&] {
