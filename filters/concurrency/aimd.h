@@ -1,7 +1,7 @@
 // A limit of calls at a time that finds the upstream's own (resilience 1.6: Netflix's AIMD, but
 // moved by verdicts alone): one more after each good call until it falls for the first time, then
-// after a limit's worth of them, while at least half of it is in use; multiplied by `decrease` after
-// a verdict that says that there were too many, at most once in the time of a call. Pure
+// after a limit's worth of them, while at least half of it is in use; multiplied by `decrease`
+// after a verdict that says that there were too many, at most once in the time of a call. Pure
 // (LimitCore).
 #pragma once
 

@@ -69,9 +69,9 @@ LoopGuard::Outline LoopGuard::outline_of(const Exchange& exchange) {
 
 // No text holds a line feed: nobody can make two requests look alike.
 std::uint64_t LoopGuard::hash(const Outline& outline) const {
-  const std::string text = fmt::format(
-      "{}\n{}\n{}\n{}\n{}\n{}", upstream_, outline.route, outline.method, outline.target,
-      outline.credential, outline.length);
+  const std::string text =
+      fmt::format("{}\n{}\n{}\n{}\n{}\n{}", upstream_, outline.route, outline.method,
+                  outline.target, outline.credential, outline.length);
   return siphash(intake_.credential_key, text);
 }
 
