@@ -70,7 +70,8 @@ Chain ChainBuilder::in_order(ChainEnds ends, const config::Policies& policies,
   if (ends.circuit_breaker != nullptr)
     push(std::move(ends.circuit_breaker));  // each attempt asks for itself
   if (policies.hedge) {
-    push(std::make_unique<Hedge>(context_.shared.hedges, policies, metrics, upstream,
+    push(std::make_unique<Hedge>(context_.shared.hedges, context_.shared.cooldowns, policies,
+                                 metrics, upstream,
                                  ends.route));  // each request of it is judged by itself
   }
   push(std::make_unique<Classify>(policies, context_.observe.clock));  // who repeats reads verdicts

@@ -16,16 +16,19 @@ bool went_well(const Exchange& exchange, const Result<http::Response>& outcome) 
 
 }  // namespace
 
-Hedge::Hedge(SharedHedges& hedges, const config::Policies& policies, MetricShard& metrics,
-             std::string_view upstream, std::string_view route)
+Hedge::Hedge(SharedHedges& hedges, SharedCooldowns& cooldowns, const config::Policies& policies,
+             MetricShard& metrics, std::string_view upstream, std::string_view route)
     : hedges_(hedges),
+      cooldowns_(cooldowns),
       policies_(policies),
       hedge_(*policies.hedge),
+      upstream_(upstream),
       route_(std::string(upstream) + " " + std::string(route)),
       won_(metrics.counter(Metric::kHedges, {upstream, "won"})),
       lost_(metrics.counter(Metric::kHedges, {upstream, "lost"})),
       failed_(metrics.counter(Metric::kHedges, {upstream, "failed"})),
-      no_budget_(metrics.counter(Metric::kHedges, {upstream, "budget"})) {}
+      no_budget_(metrics.counter(Metric::kHedges, {upstream, "budget"})),
+      cooling_(metrics.counter(Metric::kHedges, {upstream, "cooldown"})) {}
 
 // No frame of its own for what is never sent twice.
 Task<Result<http::Response>> Hedge::handle(Exchange& exchange, Next next) {
@@ -43,9 +46,6 @@ bool Hedge::fits(const Exchange& exchange) const noexcept {
 Task<Result<http::Response>> Hedge::handle_repeatable(Exchange& exchange, Next next) {
   SharedHedge& shared = hedges_.of(route_, exchange.model);
   const std::optional<Duration> late = shared.begin(hedge_, exchange.loop.now());
-  if (exchange.replay != nullptr && !exchange.replay->ended()) {
-    CO_TRY(co_await exchange.replay->read_ahead(ReplayBody::kInMemory, *exchange.scope));
-  }
   const Slice* whole = exchange.request.body.whole();
   const bool kept = exchange.replay != nullptr && exchange.replay->whole_in_memory();
   if (policies_.shadowed(config::Shadowed::kHedge) || !late || (whole == nullptr && !kept)) {
@@ -83,7 +83,7 @@ Task<Result<http::Response>> Hedge::run(Exchange& exchange, Race& race, SharedHe
       co_return std::unexpected(waited.error());
     }
     if (*waited == Race::Waited::kLate) {
-      const bool may = may_start(race, shared);
+      const bool may = may_start(exchange, race, shared);
       if (may) race.start();
       if (!may) late.reset();
       continue;
@@ -96,8 +96,14 @@ Task<Result<http::Response>> Hedge::run(Exchange& exchange, Race& race, SharedHe
   }
 }
 
-bool Hedge::may_start(const Race& race, SharedHedge& shared) {
+// An upstream that has asked to be left alone meanwhile is sent nothing that can be done without.
+bool Hedge::may_start(const Exchange& exchange, const Race& race, SharedHedge& shared) {
   if (race.lanes() > hedge_.max_extra) return false;
+  const TimePoint now = exchange.loop.now();
+  if (cooldowns_.peek(upstream_, exchange.model, exchange.credential, now)) {
+    cooling_.add();
+    return false;
+  }
   if (shared.spend()) return true;
   no_budget_.add();
   return false;
@@ -106,13 +112,11 @@ bool Hedge::may_start(const Race& race, SharedHedge& shared) {
 // A request that was not waited for counts with the time that it was given: without it only the
 // fast ones would be known.
 void Hedge::learn(Race& race, const Lane* winner, SharedHedge& shared, TimePoint now) {
-  if (winner != nullptr && race.is_first(*winner)) {
-    shared.learn(winner->latency(), now);
-  } else if (winner != nullptr) {
-    shared.learn(now - race.first().begun(), now);
-  }
+  const bool good = winner != nullptr && winner->good();
+  const bool of_first = winner != nullptr && race.is_first(*winner);
+  if (good) shared.learn(of_first ? winner->latency() : now - race.first().begun(), now);
   if (race.lanes() < 2) return;
-  (winner == nullptr ? failed_ : race.is_first(*winner) ? lost_ : won_).add();
+  (!good ? failed_ : of_first ? lost_ : won_).add();
 }
 
 }  // namespace outrigger::filters

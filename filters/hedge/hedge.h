@@ -13,6 +13,7 @@
 #include "filters/filter.h"
 #include "filters/hedge/race.h"
 #include "filters/hedge/shared_hedges.h"
+#include "filters/retry/cooldowns.h"
 #include "proxy/base/metrics.h"
 
 namespace outrigger::filters {
@@ -20,8 +21,8 @@ namespace outrigger::filters {
 class Hedge final : public Filter {
  public:
   // For a route that has one; all arguments outlive the filter. `upstream` and `route` are labels.
-  Hedge(SharedHedges& hedges, const config::Policies& policies, MetricShard& metrics,
-        std::string_view upstream, std::string_view route);
+  Hedge(SharedHedges& hedges, SharedCooldowns& cooldowns, const config::Policies& policies,
+        MetricShard& metrics, std::string_view upstream, std::string_view route);
   [[nodiscard]] std::string_view name() const noexcept override { return "hedge"; }
   Task<Result<http::Response>> handle(Exchange& exchange, Next next) override;
 
@@ -32,14 +33,16 @@ class Hedge final : public Filter {
                                             std::optional<Duration> late);
   Task<Result<http::Response>> run(Exchange& exchange, Race& race, SharedHedge& shared,
                                    std::optional<Duration> late);
-  [[nodiscard]] bool may_start(const Race& race, SharedHedge& shared);
+  [[nodiscard]] bool may_start(const Exchange& exchange, const Race& race, SharedHedge& shared);
   void learn(Race& race, const Lane* winner, SharedHedge& shared, TimePoint now);
 
   SharedHedges& hedges_;
+  SharedCooldowns& cooldowns_;
   const config::Policies& policies_;
   const config::Hedge& hedge_;
+  const std::string upstream_;
   const std::string route_;
-  Counter won_, lost_, failed_, no_budget_;
+  Counter won_, lost_, failed_, no_budget_, cooling_;
 };
 
 }  // namespace outrigger::filters

@@ -4,6 +4,9 @@
 #include <exception>
 #include <utility>
 
+#include "filters/retry/give_up.h"
+#include "filters/retry/safety.h"
+
 namespace outrigger::filters {
 namespace {
 
@@ -63,6 +66,14 @@ bool Lane::good() const noexcept {
   if (!ended_ || !*outcome_ || exchange_.attempts.empty()) return false;
   const Attempt& last = exchange_.attempts.back();
   return !last.judged || last.verdict == Verdict::kOk;
+}
+
+bool Lane::settles() const noexcept {
+  if (good()) return true;
+  if (!ended_ || exchange_.attempts.empty()) return false;
+  if (*outcome_ && should_retry((*outcome_)->head.headers) == false) return true;
+  const Attempt& last = exchange_.attempts.back();
+  return last.judged && last.verdict != Verdict::kCancelled && is_final(last.verdict);
 }
 
 std::uint64_t Lane::endpoints() const noexcept {

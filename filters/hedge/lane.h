@@ -29,6 +29,9 @@ class Lane final : private AttemptObserver {
   [[nodiscard]] bool ended() const noexcept { return ended_; }
   // Its outcome is a good answer.
   [[nodiscard]] bool good() const noexcept;
+  // Its outcome is what any other request would get, too: a good answer, a final refusal, or the
+  // upstream's word that it is not to be asked again.
+  [[nodiscard]] bool settles() const noexcept;
   [[nodiscard]] std::uint64_t endpoints() const noexcept;  // tried, a bit each
   // How long its answer took to begin; only of a good one.
   [[nodiscard]] Duration latency() const noexcept;

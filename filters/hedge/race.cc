@@ -28,7 +28,7 @@ Task<Result<Race::Waited>> Race::wait(std::optional<Duration> most) {
 }
 
 Lane* Race::winner() noexcept {
-  const auto found = std::ranges::find_if(lanes_, [](const auto& lane) { return lane->good(); });
+  const auto found = std::ranges::find_if(lanes_, [](const auto& lane) { return lane->settles(); });
   return found == lanes_.end() ? nullptr : found->get();
 }
 

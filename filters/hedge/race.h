@@ -24,7 +24,7 @@ class Race {
   // Until a lane has ended, or, where it is given, a time has passed. Error: nobody waits.
   enum class Waited : std::uint8_t { kEnded, kLate };
   Task<Result<Waited>> wait(std::optional<Duration> most);
-  // The one whose answer is good; nullptr: none so far.
+  // The one whose outcome settles it; nullptr: none so far.
   [[nodiscard]] Lane* winner() noexcept;
   [[nodiscard]] bool all_ended() const noexcept;
   [[nodiscard]] Lane& first() const noexcept { return *lanes_.front(); }

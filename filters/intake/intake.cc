@@ -5,6 +5,7 @@
 
 #include "filters/credentials/credentials.h"
 #include "filters/intake/request_facts.h"
+#include "filters/retry/safety.h"
 
 namespace outrigger::filters {
 namespace {
@@ -43,11 +44,20 @@ Task<Result<http::Response>> Intake::handle(Exchange& exchange, Next next) {
   exchange.credential = credential_of(request.head, context_.credential_key);
   exchange.sent_credential = exchange.credential;
   keep_body(exchange);
-  if (!needs_model_ && !needs_beginning_) return next(exchange);
   if (needs_model_) exchange.model = model_of_target(request.head.target);
-  const bool known = !needs_beginning_ && !exchange.model.empty();
-  if (known || !is_json(request.head.headers)) return next(exchange);
-  return handle_after_model(exchange, next);
+  Wanted wanted;
+  if ((needs_model_ || needs_beginning_) && is_json(request.head.headers)) {
+    wanted = {needs_beginning_ ? kModelPrefix : 0, needs_model_ && exchange.model.empty()};
+  }
+  if (is_hedged(request.head.method)) wanted.ahead = ReplayBody::kInMemory;
+  if (wanted.ahead == 0 && !wanted.model) return next(exchange);
+  return handle_after_reading(exchange, next, wanted);
+}
+
+// Such a request is read before anyone counts it as begun: a breaker's probe is not for the time
+// that a client takes to send its body.
+bool Intake::is_hedged(http::Method method) const noexcept {
+  return policies_.hedge && replay_class(policies_, method, KeySent::kNo) == config::Replay::kSafe;
 }
 
 // A body in one buffer can be sent again as it is.
@@ -69,11 +79,12 @@ void Intake::keep_body(Exchange& exchange) const {
   });
 }
 
-Task<Result<http::Response>> Intake::handle_after_model(Exchange& exchange, Next next) const {
-  if (needs_beginning_ && exchange.replay != nullptr) {
-    CO_TRY(co_await exchange.replay->read_ahead(kModelPrefix, *exchange.scope));
+Task<Result<http::Response>> Intake::handle_after_reading(Exchange& exchange, Next next,
+                                                          Wanted wanted) const {
+  if (wanted.ahead > 0 && exchange.replay != nullptr && !exchange.replay->ended()) {
+    CO_TRY(co_await exchange.replay->read_ahead(wanted.ahead, *exchange.scope));
   }
-  if (needs_model_ && exchange.model.empty()) CO_TRY(co_await model_of_body(exchange));
+  if (wanted.model) CO_TRY(co_await model_of_body(exchange));
   co_return co_await next(exchange);
 }
 

@@ -25,7 +25,13 @@ class Intake final : public Filter {
   Task<Result<http::Response>> handle(Exchange& exchange, Next next) override;
 
  private:
-  Task<Result<http::Response>> handle_after_model(Exchange& exchange, Next next) const;
+  struct Wanted {
+    std::size_t ahead = 0;  // bytes of the body that are read before the request goes on
+    bool model = false;
+  };
+  Task<Result<http::Response>> handle_after_reading(Exchange& exchange, Next next,
+                                                    Wanted wanted) const;
+  [[nodiscard]] bool is_hedged(http::Method method) const noexcept;
   void keep_body(Exchange& exchange) const;
   [[nodiscard]] static Task<Status> model_of_body(Exchange& exchange);
 

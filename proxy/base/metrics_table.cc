@@ -300,7 +300,8 @@ constexpr MetricSpec kTable[] = {
     {Metric::kHedges,
      "outrigger_hedges_total",
      kCounter,
-     "Extra requests while the first took long, by result: won, lost, failed; budget: none sent.",
+     "Extra requests while the first took long, by result: won, lost, failed; none sent: budget, "
+     "cooldown.",
      kUpstreamResult,
      {}},
     {Metric::kFallbacks,

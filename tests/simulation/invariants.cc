@@ -1,6 +1,7 @@
 #include "tests/simulation/invariants.h"
 
 #include <algorithm>
+#include <map>
 
 #include "tests/simulation/delivery.h"
 #include "tests/simulation/plan.h"
@@ -83,6 +84,23 @@ void check_visit(Ledger& ledger, const Visit& visit) {
   check_delivery(ledger, visit);
   check_transparency(ledger, visit);
   check_attempts(ledger, visit);
+}
+
+void check_hedges(Ledger& ledger) {
+  constexpr double kModels = 3;  // of the clients, and none
+  std::map<const config::Policies*, std::pair<double, const Visit*>> paid;
+  for (const Visit& visit : ledger.visits) {
+    if (!visit.policies->hedge) continue;
+    auto& [balance, last] = paid[visit.policies];
+    for (const Call* call : visit.calls) {
+      balance += call->beside ? -1 : visit.policies->hedge->budget;
+      if (call->beside) last = &visit;
+    }
+  }
+  for (const auto& [policies, one] : paid) {
+    if (one.first >= -kModels - 1e-6) continue;
+    ledger.violation(*one.second, "hedges that nobody paid for: {}", -one.first);
+  }
 }
 
 // The account counts tenths of a window: a little less than a window lies within ten of them, which

@@ -19,6 +19,7 @@ namespace outrigger::simulation {
 struct Call {
   std::uint64_t number = 0;
   bool probing = false;  // asks whether an earlier one was executed
+  bool beside = false;   // began while another of its visit was not decided: a hedge
   TimePoint started;
   std::optional<TimePoint> decided;  // the retry filter saw its outcome
   Phase phase = Phase::kNoConnection;
@@ -44,7 +45,8 @@ struct Visit final : filters::AttemptObserver {
     const auto at = static_cast<std::size_t>(&attempt - exchange.attempts.data());
     if (conclusions.size() <= at) conclusions.resize(at + 1);
     ++conclusions[at];
-    if (!calls.empty() && at + 1 == exchange.attempts.size()) calls.back()->era.reset();
+    if (at + 1 != exchange.attempts.size()) return;
+    for (Call* call : calls) call->era.reset();
   }
 
   std::uint64_t number = 0;
@@ -71,7 +73,7 @@ struct Visit final : filters::AttemptObserver {
 
   [[nodiscard]] std::uint32_t tries() const noexcept {
     std::uint32_t count = 0;
-    for (const Call* call : calls) count += call->probing ? 0 : 1;
+    for (const Call* call : calls) count += call->probing || call->beside ? 0 : 1;
     return count;
   }
 };

@@ -60,6 +60,12 @@ inline config::CircuitBreaker draw_breaker(Dice& dice) {
   return breaker;
 }
 
+inline config::Hedge draw_hedge(Dice& dice) {
+  return {.after = dice.pick<Duration>({50ms, 500ms, 5s}),
+          .max_extra = static_cast<std::uint32_t>(dice.between(1, 2)),
+          .budget = dice.pick({0.0, 0.3, 1.0})};
+}
+
 // A rule that makes a quota of some 429.
 inline config::ClassifyRule quota_rule() {
   config::ClassifyRule rule;
@@ -92,6 +98,7 @@ inline config::Policies draw_policies(Dice& dice) {
     policies.verify->settle = dice.pick<Duration>({0s, 2s});
     policies.verify->negatives = static_cast<std::uint32_t>(dice.between(1, 3));
   }
+  if (policies.replay == Replay::kSafe && dice.chance(0.5)) policies.hedge = draw_hedge(dice);
   policies.commit.until = dice.pick({CommitUntil::kFirstEvent, CommitUntil::kFirstEvent,
                                      CommitUntil::kOnComplete, CommitUntil::kHead});
   if (dice.chance(0.2)) policies.commit.max_bytes = 100;

@@ -24,8 +24,12 @@ std::string Referee::owner_of(const Visit& visit) const {
 }
 
 void Referee::call_begins(Visit& visit, Call& call, const filters::Exchange& exchange) {
-  if (!call.probing) check_retry(visit);
-  if (visit.policies->circuit_breaker) check_breaker(visit, call);
+  call.beside = !call.probing && std::ranges::any_of(visit.calls, [](const Call* other) {
+    return !other->probing && !other->decided;
+  });
+  if (call.beside) check_hedge(visit);
+  if (!call.probing && !call.beside) check_retry(visit);
+  if (visit.policies->circuit_breaker && !call.beside) check_breaker(visit, call);
   watch_cooldowns(visit);
   if (!call.probing && visit.policies->retry && visit.policies->retry->hints.honour) {
     check_pause(visit, exchange);
@@ -56,6 +60,23 @@ void Referee::check_retry(const Visit& visit) {
     return;
   }
   spent.push_back({*(*last)->decided, &visit});
+}
+
+// Beside one that is late, where a repetition does no harm.
+void Referee::check_hedge(const Visit& visit) {
+  const std::optional<config::Hedge>& hedge = visit.policies->hedge;
+  if (!hedge) return ledger_.violation(visit, "two calls at a time");
+  const bool safe = visit.policies->replay == config::Replay::kSafe;
+  if (!safe) ledger_.violation(visit, "a call is hedged that must not be repeated");
+  std::uint32_t running = 0;
+  TimePoint earliest = loop_.now();
+  for (const Call* other : visit.calls) {
+    if (other->probing || other->decided) continue;
+    ++running;
+    earliest = std::min(earliest, other->started);
+  }
+  if (running > hedge->max_extra) ledger_.violation(visit, "{} calls at a time", running + 1);
+  if (loop_.now() - earliest < *hedge->after) ledger_.violation(visit, "a hedge comes too early");
 }
 
 void Referee::check_breaker(const Visit& visit, Call& call) {

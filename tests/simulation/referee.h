@@ -48,6 +48,7 @@ class Referee {
   };
 
   void check_retry(const Visit& visit);
+  void check_hedge(const Visit& visit);
   void check_breaker(const Visit& visit, Call& call);
   void check_pause(const Visit& visit, const filters::Exchange& exchange);
   [[nodiscard]] std::int64_t now_ms() const noexcept { return loop_.now().since_start / 1ms; }

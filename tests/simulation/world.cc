@@ -6,6 +6,7 @@
 #include "filters/circuit_breaker/circuit_breaker.h"
 #include "filters/classify/classify.h"
 #include "filters/deadline/deadline.h"
+#include "filters/hedge/hedge.h"
 #include "proxy/runtime/frame_pool.h"
 #include "tests/simulation/invariants.h"
 #include "tests/simulation/plan.h"
@@ -59,7 +60,7 @@ filters::Chain World::chain(const config::Route* route) {
   std::vector<std::unique_ptr<Filter>> filters;
   const auto push = [&](std::unique_ptr<Filter> filter) { filters.push_back(std::move(filter)); };
   const auto nothing = [](Exchange&) {};
-  if (policies.retry || policies.circuit_breaker) {
+  if (policies.retry || policies.circuit_breaker || policies.hedge) {
     push(std::make_unique<filters::Intake>(intake_, policies));
   }
   push(std::make_unique<filters::Deadline>(policies, clock_));
@@ -70,11 +71,17 @@ filters::Chain World::chain(const config::Route* route) {
   }
   push(std::make_unique<Tap>(nothing, [this](Exchange& exchange) {
     Visit& visit = ledger_.of(exchange);
-    if (!visit.calls.empty()) visit.calls.back()->decided = loop_.now();
+    for (Call* call : visit.calls) {
+      if (!call->decided) call->decided = loop_.now();
+    }
   }));
   if (policies.circuit_breaker) {
     push(std::make_unique<filters::CircuitBreaker>(breakers_, upstream_, route, shard_,
                                                    loop_.now()));
+  }
+  if (policies.hedge) {
+    push(std::make_unique<filters::Hedge>(hedges_, cooldowns_, policies, shard_, upstream_.name,
+                                          route == nullptr ? "" : route->name));
   }
   push(std::make_unique<filters::Classify>(policies, clock_));
   push(std::make_unique<filters::AttemptTimers>(policies.timeouts));
@@ -122,6 +129,7 @@ void World::settle() {
   if (!tasks_.empty()) ledger_.violation(nobody, "{} exchanges never end", tasks_.size());
   for (const Visit& visit : ledger_.visits) check_visit(ledger_, visit);
   check_budgets(ledger_, referee_.spent);
+  check_hedges(ledger_);
   check_shared_state(nobody);
 }
 

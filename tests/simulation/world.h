@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "filters/filter.h"
+#include "filters/hedge/shared_hedges.h"
 #include "filters/intake/intake.h"
 #include "filters/retry/retry.h"
 #include "proxy/base/metrics.h"
@@ -47,6 +48,7 @@ class World {
   MetricRegistry metrics_;
   WallClock clock_{[]() noexcept { return std::int64_t{1'700'000'000'000'000}; }};
   filters::SharedBudgets budgets_;
+  filters::SharedHedges hedges_;
   filters::ReplayMemory replay_memory_;
   filters::InlineFiles files_;
   filters::IntakeContext intake_;

@@ -73,14 +73,16 @@ class HedgeTest : public ChainTest {
   struct Script {
     Duration after{0};
     Verdict verdict = Verdict::kOk;
-    bool fails = false;  // without an answer
+    bool fails = false;    // without an answer
+    bool forbids = false;  // the client to come back
   };
   ~HedgeTest() override { outcome_.reset(); }
 
   void serve(std::vector<Script> scripts, config::Hedge hedge = {.after = 100ms}) {
     scripts_ = std::move(scripts);
     policies_.hedge = hedge;
-    add(std::make_unique<Hedge>(hedges_, policies_, metrics_.add_shard(), "up", "_default"));
+    add(std::make_unique<Hedge>(hedges_, cooldowns_, policies_, metrics_.add_shard(), "up",
+                                "_default"));
     end_with([this](Exchange& exchange) { return answer(exchange); });
   }
   Task<Result<http::Response>> answer(Exchange& exchange) {
@@ -111,6 +113,7 @@ class HedgeTest : public ChainTest {
     http::Response response;
     response.head.status = script.verdict == Verdict::kOk ? 200 : 500;
     response.head.headers.add("x-from", std::to_string(mine));
+    if (script.forbids) response.head.headers.add("x-should-retry", "false");
     std::vector<Duration> pieces(1, 10ms);
     response.body = http::Body(std::make_unique<PacedBody>(loop_, pieces), std::nullopt);
     co_return response;
@@ -130,6 +133,7 @@ class HedgeTest : public ChainTest {
 
   MetricRegistry metrics_;
   SharedHedges hedges_;
+  SharedCooldowns cooldowns_;
   config::Policies policies_;
   std::vector<Script> scripts_;
   std::size_t begun_ = 0;
@@ -205,6 +209,35 @@ TEST_F(HedgeTest, WhenAllFailTheFirstsFailureIsTheOutcome) {
   ASSERT_TRUE(done());
   EXPECT_FALSE(*outcome_);
   EXPECT_EQ(exchange().attempts.back().verdict, Verdict::kTransient);
+}
+
+TEST_F(HedgeTest, AFinalRefusalIsTheOutcomeWhateverElseRuns) {
+  serve({{10s}, {100ms, Verdict::kClientError}});
+  ask();
+  loop_.advance(300ms);
+  ASSERT_TRUE(done());
+  EXPECT_EQ(from(), "1");
+  EXPECT_EQ(cancelled_, 1);
+  EXPECT_EQ(count("failed"), 1u);
+}
+
+TEST_F(HedgeTest, AnUpstreamsWordNotToComeBackEndsIt) {
+  serve({{10s}, {.after = 100ms, .verdict = Verdict::kOverloaded, .forbids = true}});
+  ask();
+  loop_.advance(300ms);
+  ASSERT_TRUE(done());
+  EXPECT_EQ(from(), "1");
+  EXPECT_EQ(cancelled_, 1);
+}
+
+TEST_F(HedgeTest, AnUpstreamThatAskedForAPauseGetsNoSecondRequest) {
+  serve({{1s}});
+  ask();
+  cooldowns_.extend({"up", "", 0}, Verdict::kThrottled, 1min, loop_.now());
+  loop_.advance(2s);
+  ASSERT_TRUE(done());
+  EXPECT_EQ(begun_, 1u);
+  EXPECT_EQ(count("cooldown"), 1u);
 }
 
 TEST_F(HedgeTest, BeyondTheBudgetThereIsOnlyTheFirst) {

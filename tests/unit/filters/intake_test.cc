@@ -468,5 +468,25 @@ TEST(ReplayBody, IsKeptByARealFileThread) {
   files.stop();
 }
 
+// Who counts requests below, as a breaker does its probes, does not count the client's time.
+TEST_F(IntakeTest, AHedgedRequestGoesOnWhenItsBodyIsThere) {
+  policies_.hedge.emplace();
+  upload(numbered(1'000), 500, 1s);
+  run({{.status = 200}});
+  EXPECT_TRUE(seen_.empty());
+  advance(2s);
+  EXPECT_TRUE(seen_.empty());
+  advance(1s);
+  EXPECT_EQ(seen_.size(), 1u);
+}
+
+TEST_F(IntakeTest, AWriteThatIsNotHedgedGoesOnAtOnce) {
+  policies_.hedge.emplace();
+  policies_.replay = config::Replay::kNever;
+  upload(numbered(1'000), 500, 1s);
+  run({{.status = 200}});
+  EXPECT_EQ(seen_.size(), 1u);
+}
+
 }  // namespace
 }  // namespace outrigger::filters
