@@ -52,7 +52,7 @@ bool differs(const Fallback& fallback, const Upstream& from) {
 }
 
 bool speaks_for_itself(Dialect dialect) {
-  return dialect != Dialect::kNone && dialect != Dialect::kAuto;
+  return has_streams(dialect) && dialect != Dialect::kAuto;
 }
 
 void check_dialect(const Level& level, const Upstream& to, const std::string& path,

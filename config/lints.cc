@@ -168,7 +168,7 @@ void lint_hedge(const Level& level, Checker& checker) {
   const Limit answer = least({{"timeouts.headers", policies.timeouts.headers},
                               {"timeouts.total", policies.timeouts.total}});
   // A stream that has begun may be silent for as long as first_event.
-  const bool streams = policies.dialect != Dialect::kNone &&
+  const bool streams = has_streams(policies.dialect) &&
                        earliest < policies.timeouts.first_event.value_or(Duration::max());
   if (earliest >= whole.time) {
     warn("no second request is ever sent", whole);

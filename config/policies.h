@@ -197,8 +197,12 @@ enum class Dialect : std::uint8_t {
   kBedrock,
   kCohere,
   kNdjson,
-  kSse
+  kSse,
+  kJson  // no streams: documents
 };
+constexpr bool has_streams(Dialect dialect) noexcept {
+  return dialect != Dialect::kNone && dialect != Dialect::kJson;
+}
 
 // ---- circuit_breaker ----
 
@@ -258,7 +262,7 @@ enum class LimitKey : std::uint8_t { kModel, kCredential };
 // Who waits for a limit: bounded, and shared out between callers in turn, each by its deadlines.
 struct LimitQueue {
   std::uint32_t size = 1000;  // requests, of all callers; 0: nobody waits
-  Duration wait = 60s;        // a request that would have to wait longer is refused
+  Duration wait = 5min;       // a request that would have to wait longer is refused
   bool operator==(const LimitQueue&) const = default;
 };
 

@@ -48,7 +48,8 @@ void check_retry(const Level& level, Checker& checker) {
   for (const VerdictBackoff& entry : retry->backoff_for) {
     const std::string name = fmt::format("backoff_for.{}", to_string(entry.verdict));
     check_backoff(entry.backoff, path + "." + name, name, checker);
-    if (!retry->on_verdicts.contains(entry.verdict)) {
+    const bool written = checker.wrote(path + "." + name);  // a profile's is nobody's mistake
+    if (written && !retry->on_verdicts.contains(entry.verdict)) {
       checker.warning(
           Code::kSuspicious, path + "." + name,
           fmt::format("{} has no effect: \"{}\" is not retried", name, to_string(entry.verdict)),

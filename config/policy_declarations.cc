@@ -303,7 +303,9 @@ constexpr std::array<Field, 22> kPolicyFields = {
     field<&Policies::dialect>(
         "dialect",
         "The grammar of the streams: what says something, what is an error, what is the end. "
-        "`auto` finds out from the first event; `none` looks at no stream.",
+        "`auto` finds out from the first event; `json` has no streams, but documents that must be "
+        "whole; `none` looks at neither. Answers with a grammar of streams are asked for without "
+        "compression.",
         "openai"),
     field<&Policies::error_format>("error_format",
                                    "The shape of errors that the proxy itself answers: what the "

@@ -24,8 +24,8 @@ constexpr std::string_view to_string(Replay replay) noexcept {
   return kReplayNames[static_cast<std::size_t>(replay)];
 }
 
-inline constexpr std::array<std::string_view, 9> kDialectNames = {
-    "none", "auto", "openai", "anthropic", "gemini", "bedrock", "cohere", "ndjson", "sse"};
+inline constexpr std::array<std::string_view, 10> kDialectNames = {
+    "none", "auto", "openai", "anthropic", "gemini", "bedrock", "cohere", "ndjson", "sse", "json"};
 constexpr std::string_view to_string(Dialect dialect) noexcept {
   return kDialectNames[static_cast<std::size_t>(dialect)];
 }

@@ -1,5 +1,6 @@
 #include "filters/exchange.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace outrigger::filters {
@@ -24,10 +25,13 @@ void Exchange::conclude(std::size_t index, Verdict verdict) {
 }
 
 bool is_stream(const http::Response& response) noexcept {
+  constexpr std::string_view kStreams[] = {"text/event-stream", "application/x-ndjson",
+                                           "application/grpc",
+                                           "application/vnd.amazon.eventstream"};
   const std::string_view type = response.head.headers.get(http::HeaderId::kContentType);
-  return response.tunnel != nullptr || type.starts_with("text/event-stream") ||
-         type.starts_with("application/x-ndjson") || type.starts_with("application/grpc") ||
-         type.starts_with("application/vnd.amazon.eventstream");
+  if (response.tunnel != nullptr) return true;
+  return std::ranges::any_of(
+      kStreams, [&](std::string_view stream) { return http::starts_ignoring_case(type, stream); });
 }
 
 }  // namespace outrigger::filters

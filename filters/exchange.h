@@ -41,7 +41,7 @@ struct Attempt {
   Phase phase = Phase::kNoConnection;
   std::string_view reason;
   TimePoint started;
-  TimePoint ended;  // response head or failure
+  TimePoint ended;  // its answer went on towards the client, or its failure; 0: neither yet
 
   // What the classifier says. Final once concluded: of a stream that is at its end.
   Verdict verdict = Verdict::kCancelled;

@@ -56,19 +56,16 @@ AnswerKind answer_kind(const http::RequestHead& request, const http::Response& r
   const bool has_answer = http::is_success(head.status) && head.status != 206 &&
                           !http::has_no_content(head.status) &&
                           request.method != http::Method::kHead;
-  if (!has_answer || policies.dialect == config::Dialect::kNone) {
-    const bool hold = has_answer && policies.commit.until == config::CommitUntil::kOnComplete;
-    return hold ? AnswerKind::kWhole : AnswerKind::kPlain;
-  }
-  if (framing_of(type)) {
-    return is_identity(head.headers) ? AnswerKind::kEvents : AnswerKind::kPlain;
-  }
-  if (request.method == http::Method::kPost &&
+  if (!has_answer) return AnswerKind::kPlain;
+  const bool streams = config::has_streams(policies.dialect);
+  if (streams && framing_of(type) && is_identity(head.headers)) return AnswerKind::kEvents;
+  if (streams && request.method == http::Method::kPost &&
       http::equals_ignore_case(media_type(type), "text/html")) {
     return AnswerKind::kWrongType;
   }
   if (policies.commit.until == config::CommitUntil::kOnComplete) return AnswerKind::kWhole;
-  const bool check = policies.commit.until != config::CommitUntil::kHead && is_json_type(type) &&
+  const bool check = policies.dialect != config::Dialect::kNone &&
+                     policies.commit.until != config::CommitUntil::kHead && is_json_type(type) &&
                      !is_array_stream(request);
   return check ? AnswerKind::kWhole : AnswerKind::kPlain;
 }

@@ -114,6 +114,19 @@ Result<http::Response> conclude_whole(AttemptJudge& judge, http::Response respon
   return response;
 }
 
+// An attempt lasts until its answer may go on, or is known to be none.
+class Lasting {
+ public:
+  Lasting(Exchange& exchange, std::size_t index) noexcept : exchange_(exchange), index_(index) {}
+  Lasting(const Lasting&) = delete;
+  Lasting& operator=(const Lasting&) = delete;
+  ~Lasting() { exchange_.attempts[index_].ended = exchange_.loop.now(); }
+
+ private:
+  Exchange& exchange_;
+  const std::size_t index_;
+};
+
 }  // namespace
 
 Task<Result<http::Response>> Classify::handle(Exchange& exchange, Next next) {
@@ -121,6 +134,7 @@ Task<Result<http::Response>> Classify::handle(Exchange& exchange, Next next) {
   Result<http::Response> outcome = co_await next(exchange);
   if (exchange.attempts.size() == before) co_return outcome;
   conclude_unreached(exchange, before);
+  const Lasting lasting(exchange, exchange.attempts.size() - 1);
   AttemptJudge judge(exchange, exchange.attempts.size() - 1, classifier_, clock_);
   if (!outcome) {
     judge.judge_failure(outcome.error(), 0);

@@ -28,6 +28,13 @@ void remove_own(Exchange& exchange) {
   });
 }
 
+// What is compressed cannot be watched as it streams by; who asks for nothing gets nothing.
+void ask_for_identity(http::Headers& headers) {
+  for (http::Field& field : headers.fields()) {
+    if (field.id == http::HeaderId::kAcceptEncoding) field.value = "identity";
+  }
+}
+
 Task<Result<http::Response>> refused(Error error) {
   co_return std::unexpected(std::move(error));
 }
@@ -72,6 +79,7 @@ void Gateway::prepare(Exchange& exchange) const {
   http::Headers& headers = request.head.headers;
   http::remove_hop_by_hop(headers);
   remove_own(exchange);
+  if (config::has_streams(policies_.dialect)) ask_for_identity(headers);
   // The endpoint that is chosen gives the authority.
   headers.remove(http::HeaderId::kHost);
   own_via().append_to(headers, request.head.version);

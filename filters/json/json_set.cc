@@ -70,6 +70,13 @@ bool append(JsonEdits& edits, JsonText parent, const std::string& part, std::str
   return true;
 }
 
+// The value below objects that are not there yet.
+std::string nested(std::string_view pointer, std::string_view value) {
+  if (pointer.empty()) return std::string(value);
+  const std::string name = json_quoted(take_part(pointer));
+  return "{" + name + ":" + nested(pointer, value) + "}";
+}
+
 }  // namespace
 
 std::optional<std::string> json_set(std::string_view text, std::string_view pointer,
@@ -80,7 +87,7 @@ std::optional<std::string> json_set(std::string_view text, std::string_view poin
     const std::string part = take_part(pointer);
     const JsonText child = child_of(at, part);
     if (!child.there()) {
-      if (!pointer.empty() || !append(edits, at, part, value)) return std::nullopt;
+      if (!append(edits, at, part, nested(pointer, value))) return std::nullopt;
       return edits.apply();
     }
     at = child;

@@ -26,7 +26,7 @@ bool asks_for_stream(const http::RequestHead& head, std::string_view body) {
 }
 
 http::Dialect asked_dialect(config::Dialect dialect, std::string_view path) noexcept {
-  const bool any = dialect == config::Dialect::kAuto || dialect == config::Dialect::kNone;
+  const bool any = dialect == config::Dialect::kAuto || !config::has_streams(dialect);
   if (dialect == config::Dialect::kOpenai || any) {
     if (path.ends_with("/responses")) return http::Dialect::kResponses;
     if (path.ends_with("/completions") || !any) return http::Dialect::kChat;

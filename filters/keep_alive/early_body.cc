@@ -16,7 +16,8 @@ constexpr std::string_view kTick = "keep_alive";
 
 bool is_event_stream(const http::Response& response) noexcept {
   return http::is_success(response.head.status) &&
-         response.head.headers.get(http::HeaderId::kContentType).starts_with("text/event-stream");
+         http::starts_ignoring_case(response.head.headers.get(http::HeaderId::kContentType),
+                                    "text/event-stream");
 }
 
 }  // namespace

@@ -268,7 +268,8 @@ std::string_view trace_id_of(std::string_view traceparent) noexcept {
 
 std::string_view error_of(const Attempt& attempt) noexcept {
   if (!attempt.error.empty()) return attempt.error;
-  return attempt.failed ? proxy_error_of(attempt) : std::string_view{};
+  const bool own_doing = attempt.code == Errc::kCancelled;  // the reason says it
+  return attempt.failed && !own_doing ? proxy_error_of(attempt) : std::string_view{};
 }
 
 std::string_view proxy_error_of(const Attempt& attempt) noexcept {

@@ -33,8 +33,11 @@ std::optional<Duration> overhead(const Exchange& exchange,
                                  std::optional<Duration> first_byte) noexcept {
   if (!first_byte) return std::nullopt;
   Duration spent = *first_byte;
+  const TimePoint head = exchange.started + *first_byte;
   for (const Attempt& attempt : exchange.attempts) {
-    spent -= attempt.ended - attempt.started + attempt.waited;
+    if (attempt.started > head) break;  // behind a head that went out early
+    const bool over = attempt.ended != TimePoint{} && attempt.ended < head;
+    spent -= (over ? attempt.ended : head) - attempt.started + attempt.waited;
   }
   spent -= exchange.queued;
   return std::max(spent, Duration{0});
@@ -70,7 +73,8 @@ std::string server_timing(const Exchange& exchange, Duration ours) {
   int n = 0;
   for (const Attempt& attempt : exchange.attempts) {
     fmt::format_to(std::back_inserter(out), ", attempt{};dur=", ++n);
-    append_milliseconds(out, attempt.ended - attempt.started);
+    const bool over = attempt.ended != TimePoint{};
+    append_milliseconds(out, (over ? attempt.ended : exchange.loop.now()) - attempt.started);
     const std::string_view what = word_of(attempt);
     if (!what.empty()) fmt::format_to(std::back_inserter(out), ";desc=\"{}\"", what);
     if (attempt.waited > Duration{0}) {

@@ -19,7 +19,8 @@ namespace {
 constexpr std::size_t kMostDetail = 200;  // of a complaint, for the client
 
 bool is_event_stream(const http::Response& response) noexcept {
-  return response.head.headers.get(http::HeaderId::kContentType).starts_with("text/event-stream");
+  return http::starts_ignoring_case(response.head.headers.get(http::HeaderId::kContentType),
+                                    "text/event-stream");
 }
 
 // What came, without its content coding; nothing when it cannot be read within the bound.

@@ -133,7 +133,8 @@ Status keep_error_event(PastedAnswer& answer, PasteKind kind) {
 }
 
 bool is_event_stream(const PastedAnswer& answer) {
-  return answer.headers.get(http::HeaderId::kContentType).starts_with("text/event-stream") ||
+  return http::starts_ignoring_case(answer.headers.get(http::HeaderId::kContentType),
+                                    "text/event-stream") ||
          answer.body.starts_with("event:") || answer.body.starts_with("data:");
 }
 

@@ -158,6 +158,11 @@ bool equals_ignore_case(std::string_view a, std::string_view b) noexcept {
                                             [](char x, char y) { return lower(x) == lower(y); });
 }
 
+bool starts_ignoring_case(std::string_view text, std::string_view beginning) noexcept {
+  return text.size() >= beginning.size() &&
+         equals_ignore_case(text.substr(0, beginning.size()), beginning);
+}
+
 // Stores of this thread that are free, with the capacity they have grown to.
 class Headers::Pool {
  public:

@@ -67,6 +67,7 @@ HeaderId header_id(std::string_view name) noexcept;
 // True for `outrigger-` names: ours, stripped before upstream.
 bool is_own_header(std::string_view name) noexcept;
 bool equals_ignore_case(std::string_view a, std::string_view b) noexcept;
+bool starts_ignoring_case(std::string_view text, std::string_view beginning) noexcept;
 
 // Whether a parser of ours has held a field against the grammar: the serialiser need not do it
 // again.

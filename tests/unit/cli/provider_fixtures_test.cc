@@ -187,7 +187,7 @@ TEST(Profiles, OfBusinessApisDoNotRepeatWrites) {
     const config::Loaded loaded = load(profile);
     ASSERT_TRUE(loaded.config) << profile;
     EXPECT_EQ(loaded.config->upstreams.at(0).policies.replay, std::nullopt) << profile;
-    EXPECT_EQ(loaded.config->upstreams.at(0).policies.dialect, config::Dialect::kNone) << profile;
+    EXPECT_EQ(loaded.config->upstreams.at(0).policies.dialect, config::Dialect::kJson) << profile;
   }
   EXPECT_EQ(load("stripe").config->upstreams.at(0).policies.replay, config::Replay::kKeyed);
 }

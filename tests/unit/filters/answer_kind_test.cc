@@ -14,6 +14,7 @@ using config::CommitUntil;
 using Kind = AnswerKind;
 constexpr auto kNone = config::Dialect::kNone;
 constexpr auto kOpenai = config::Dialect::kOpenai;
+constexpr auto kJson = config::Dialect::kJson;
 constexpr auto kGemini = config::Dialect::kGemini;
 
 struct Row {
@@ -31,12 +32,17 @@ constexpr Row kRows[] = {
     {200, "Text/Event-Stream; charset=utf-8", kOpenai, CommitUntil::kHead, Kind::kEvents},
     {200, "text/event-stream", kOpenai, CommitUntil::kFirstEvent, Kind::kPlain, "gzip"},
     {200, "text/event-stream", kOpenai, CommitUntil::kFirstEvent, Kind::kEvents, "identity"},
+    {200, "text/event-stream", kOpenai, CommitUntil::kOnComplete, Kind::kWhole, "gzip"},
     {200, "text/event-stream", kNone, CommitUntil::kFirstEvent, Kind::kPlain},
     {200, "application/x-ndjson", kOpenai, CommitUntil::kFirstEvent, Kind::kEvents},
     {200, "application/vnd.amazon.eventstream", kOpenai, CommitUntil::kFirstEvent, Kind::kEvents},
     {200, "application/json", kOpenai, CommitUntil::kFirstEvent, Kind::kWhole},
     {200, "application/json", kOpenai, CommitUntil::kHead, Kind::kPlain},
     {200, "application/json", kNone, CommitUntil::kFirstEvent, Kind::kPlain},
+    {200, "application/json", kJson, CommitUntil::kFirstEvent, Kind::kWhole},
+    {200, "application/json", kJson, CommitUntil::kHead, Kind::kPlain},
+    {200, "text/event-stream", kJson, CommitUntil::kFirstEvent, Kind::kPlain},
+    {200, "text/html", kJson, CommitUntil::kFirstEvent, Kind::kPlain},
     {200, "application/json", kNone, CommitUntil::kOnComplete, Kind::kWhole},
     {200, "audio/mpeg", kOpenai, CommitUntil::kFirstEvent, Kind::kPlain},
     {200, "audio/mpeg", kOpenai, CommitUntil::kOnComplete, Kind::kWhole},
