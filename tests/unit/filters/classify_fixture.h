@@ -189,6 +189,7 @@ inline Delivered deliver(const Script& script) {
       Result<http::Response> outcome = co_await filters_in.run(of);
       to.head_after = of.loop.now() - since;
       const Attempt& attempt = of.attempts.back();
+      EXPECT_EQ(attempt.ended, of.loop.now()) << "an attempt lasts until its answer goes on";
       to.at_head = attempt.verdict;
       to.judged_at_head = attempt.judged;
       to.concluded_at_head = attempt.concluded;

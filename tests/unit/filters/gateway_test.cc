@@ -55,6 +55,21 @@ TEST_F(GatewayTest, EndsHopByHopFieldsAndItsOwnHere) {
   EXPECT_EQ(sent("Authorization"), "Bearer t");
 }
 
+// What is compressed cannot be watched as it streams by.
+TEST_F(GatewayTest, AsksForStreamsWithoutACoding) {
+  policies_.dialect = config::Dialect::kOpenai;
+  request_.head.headers.add("accept-encoding", "gzip, br");
+  send();
+  EXPECT_EQ(sent("Accept-Encoding"), "identity");
+}
+
+TEST_F(GatewayTest, LeavesTheCodingToTheClientWhereNoStreamIsWatched) {
+  policies_.dialect = config::Dialect::kJson;
+  request_.head.headers.add("accept-encoding", "gzip, br");
+  send();
+  EXPECT_EQ(sent("Accept-Encoding"), "gzip, br");
+}
+
 TEST_F(GatewayTest, KeepsTheDeadlineThatACallerAsksFor) {
   request_.head.headers.add("outrigger-deadline", "30s");
   send();

@@ -8,6 +8,7 @@
 #include <sstream>
 #include <string>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "filters/observe/answer.h"
@@ -39,6 +40,10 @@ class Scripted final : public Filter {
     attempt.endpoint = "api.openai.com:443";
     attempt.started = loop_.now() + 1ms;
     attempt.ended = loop_.now() + 41ms;
+    if (runs_on) {
+      attempt.started = loop_.now();
+      attempt.ended = {};
+    }
     if (failure) {
       attempt.failed = true;
       attempt.code = failure->code;
@@ -61,6 +66,7 @@ class Scripted final : public Filter {
   std::optional<Error> failure;
   std::optional<Verdict> verdict;
   int recorded_status = 0;  // when it is not the answer's
+  bool runs_on = false;     // behind a head that went out early
 
  private:
   SimLoop& loop_;
@@ -248,6 +254,16 @@ TEST_F(ObserveTest, TellsMoreInFull) {
   EXPECT_EQ(header(*answer, "proxy-status"),
             "outrigger; next-hop=\"api.openai.com:443\"; received-status=200");
   EXPECT_EQ(header(*answer, "server-timing"), "outrigger;dur=0.000, attempt1;dur=40.000");
+}
+
+TEST_F(ObserveTest, AnAttemptThatRunsOnBehindItsHeadHasTakenNoMoreThanSoFar) {
+  policies_.headers = config::DecisionHeaders::kFull;
+  rest_->runs_on = true;
+  const auto answer = run();
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(header(*answer, "server-timing"), "outrigger;dur=0.000, attempt1;dur=0.000");
+  deliver(delivered(200));
+  EXPECT_THAT(log(), testing::HasSubstr(R"("ttfb_ms":42.000,"overhead_ms":0.000)"));
 }
 
 TEST_F(ObserveTest, TellsTheSameWordsInItsHeaders) {
