@@ -42,6 +42,7 @@ class Loading {
   void add_built_in_upstreams(Layers& layers);
   // Decodes the layers below the upstream's own; what is wrong in them is reported elsewhere.
   void decode_lower_layers(Upstream& upstream, const Node* use, Layers& layers);
+  void warn_of_undone(const Member& upstream, const Node& use, Layers& layers);
   void refuse_two_addresses(const std::string& path, const Node& node);
   void report_no_address(const Upstream& upstream, const Member& written, const Layers& layers);
   void name_routes(Upstream& upstream);
@@ -170,6 +171,7 @@ void Loading::decode_upstream(const Member& written, Layers& layers) {
   upstream.position = written.key_place.position();
   const Member* use = written.value.find("use");
   decode_lower_layers(upstream, use == nullptr ? nullptr : &use->value, layers);
+  if (use != nullptr) warn_of_undone(written, use->value, layers);
   Decoder decoder(reporter_, environment_, &places_);
   const Decoder::Scope all(decoder, "upstreams");
   const Decoder::Scope named(decoder, written.key);
@@ -203,6 +205,25 @@ void Loading::decode_lower_layers(Upstream& upstream, const Node* use, Layers& l
   if (use == nullptr) return;
   for (const Node* profile : layers.profiles_of(*use))
     decoder.block(profile_block(), *profile, &upstream);
+}
+
+// What `defaults` turns off, a profile that says anything of it turns on again: it is the later
+// layer.
+void Loading::warn_of_undone(const Member& upstream, const Node& use, Layers& layers) {
+  if (layers.defaults() == nullptr || !layers.defaults()->is_map()) return;
+  for (const Member& off : layers.defaults()->members) {
+    if (off.value.text != "none" || upstream.value.find(off.key) != nullptr) continue;
+    const bool undone = std::ranges::any_of(layers.profiles_of(use), [&](const Node* profile) {
+      const Member* again = profile->find(off.key);
+      return again != nullptr && again->value.is_map();
+    });
+    if (!undone) continue;
+    reporter_.warning(
+        Code::kSuspicious, off.key_place,
+        fmt::format("{} is on again in upstream \"{}\": its profile {} sets it", off.key,
+                    upstream.key, use.quote()),
+        {fmt::format("write `{}: none` in the upstream", off.key), characters(off.key)});
+  }
 }
 
 void Loading::refuse_two_addresses(const std::string& path, const Node& node) {
