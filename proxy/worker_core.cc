@@ -2,7 +2,11 @@
 
 #include <sys/socket.h>
 
+#include <chrono>
+#include <string>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "filters/circuit_breaker/export_circuits.h"
 #include "filters/credentials/export_keys.h"
@@ -15,7 +19,8 @@ constexpr Duration kMeasureEvery = 1s;
 // The best that can be said on a connection that is not served, in one try: the client may not even
 // speak HTTP/1.
 constexpr std::string_view kFull =
-    "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\n"
+    "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: {}\r\n"
+    "Outrigger-Source: proxy\r\n"
     "Proxy-Status: outrigger; error=connection_limit_reached\r\nConnection: close\r\n\r\n";
 
 LogChannel* channel_of(LogSink* sink) {
@@ -105,8 +110,11 @@ void WorkerCore::accept(Fd fd, const SocketAddress& peer) {
   connections_.spawn(converse(std::move(fd), peer));
 }
 
-void WorkerCore::refuse(const Fd& fd) {
-  (void)::send(fd.get(), kFull.data(), kFull.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+void WorkerCore::refuse(const Fd& fd) const {
+  const auto wait =
+      std::chrono::ceil<std::chrono::seconds>(process_.filters.pressure.retry_after());
+  const std::string answer = fmt::format(kFull, wait.count());
+  (void)::send(fd.get(), answer.data(), answer.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 Task<void> WorkerCore::converse(Fd fd, SocketAddress peer) {

@@ -31,7 +31,7 @@ class WorkerCore final : private Timer {
  private:
   class Admission;
   void accept(Fd fd, const SocketAddress& peer);
-  static void refuse(const Fd& fd);
+  void refuse(const Fd& fd) const;
   Task<void> converse(Fd fd, SocketAddress peer);
   void probe_changed(std::string_view endpoint, bool up, std::string_view why);
   void ejected(std::string_view upstream, std::string_view endpoint);

@@ -64,9 +64,11 @@ AnswerKind answer_kind(const http::RequestHead& request, const http::Response& r
     return AnswerKind::kWrongType;
   }
   if (policies.commit.until == config::CommitUntil::kOnComplete) return AnswerKind::kWhole;
+  if (streams && is_json_type(type) && is_array_stream(request)) {
+    return is_identity(head.headers) ? AnswerKind::kArray : AnswerKind::kPlain;
+  }
   const bool check = policies.dialect != config::Dialect::kNone &&
-                     policies.commit.until != config::CommitUntil::kHead && is_json_type(type) &&
-                     !is_array_stream(request);
+                     policies.commit.until != config::CommitUntil::kHead && is_json_type(type);
   return check ? AnswerKind::kWhole : AnswerKind::kPlain;
 }
 

@@ -16,6 +16,7 @@ enum class AnswerKind : std::uint8_t {
   kGrpc,       // by its trailers
   kSuspect,    // the body says what it is: an error, or a success that a rule doubts
   kEvents,     // by its events
+  kArray,      // by its end: the elements of an array, passed as they come
   kWhole,      // held until it is whole, then checked
   kWrongType,  // a page for people where an API was called
 };

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "filters/classify/answer_check.h"
+#include "filters/classify/array_body.h"
 #include "filters/classify/error_body.h"
 #include "filters/classify/stream_body.h"
 
@@ -65,6 +66,13 @@ void put_back(http::Response& response, std::unique_ptr<WatchedBody> body) {
   }
   const auto length = body->length();
   response.body = http::Body(std::move(body), length);
+}
+
+// Whoever reads it must read to its end: that is where it tells whether it is whole.
+void watch_array(http::Response& response) {
+  if (response.body.whole() != nullptr) return;
+  response.head.headers.remove(http::HeaderId::kContentLength);
+  response.body = http::Body(std::make_unique<ArrayBody>(std::move(response.body)), std::nullopt);
 }
 
 // What can be told now, and the rest at the end.
@@ -147,6 +155,10 @@ Task<Result<http::Response>> Classify::handle(Exchange& exchange, Next next) {
   if (kind != AnswerKind::kEvents) judge.note_answered(exchange.loop.now());
   switch (kind) {
     case AnswerKind::kPlain:
+      judge_plain(judge, *outcome, WatchedBody::Ends::kPlain);
+      break;
+    case AnswerKind::kArray:
+      watch_array(*outcome);
       judge_plain(judge, *outcome, WatchedBody::Ends::kPlain);
       break;
     case AnswerKind::kGrpc:

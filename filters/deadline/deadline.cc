@@ -10,6 +10,13 @@ namespace {
 
 constexpr CancelReason kPassed{Errc::kTimeout, Origin::kProxy, "deadline_exceeded"};
 
+Task<Result<http::Response>> refused() {
+  co_return fail(
+      Errc::kProtocol, Origin::kClient, "http_request_error",
+      "Outrigger-Deadline is neither a duration with its unit (30s, 1m30s) nor a time of "
+      "day (2026-01-31T12:00:00Z)");
+}
+
 // Lends the exchange a scope that ends at the deadline.
 class Until {
  public:
@@ -33,6 +40,10 @@ class Until {
 
 // No frame of its own where there is no deadline.
 Task<Result<http::Response>> Deadline::handle(Exchange& exchange, Next next) {
+  const std::string_view asked = exchange.deadline_asked;
+  if (!asked.empty() && !parse_deadline(asked, clock_.micros(exchange.loop.now()))) {
+    return refused();
+  }
   agree(exchange);
   return exchange.deadline ? handle_until(exchange, next) : next(exchange);
 }

@@ -101,7 +101,7 @@ void read_item(JsonText item, Choice& parts) {
     });
   } else if (type.is("reasoning")) {
     return;
-  } else if (!type.is("web_search_call") && !type.is("file_search_call")) {
+  } else if (type.is_string() && !type.is("web_search_call") && !type.is("file_search_call")) {
     parts.add_other();
   }
 }
@@ -141,7 +141,7 @@ AnswerParts read_anthropic(JsonText answer) {
       parts.add_text(block["text"]);
     } else if (type.is("tool_use")) {
       parts.add_call(block["name"], block["input"], Kind::kObject);
-    } else if (!type.is("thinking") && !type.is("redacted_thinking") &&
+    } else if (type.is_string() && !type.is("thinking") && !type.is("redacted_thinking") &&
                !type.is("server_tool_use") && !type.is("web_search_tool_result")) {
       parts.add_other();
     }
@@ -171,7 +171,7 @@ void read_candidate(JsonText candidate, std::size_t index, AnswerParts& out) {
       parts.add_call(call["name"], call["args"], Kind::kObject);
     } else if (part["text"].is_string()) {
       parts.add_text(part["text"]);
-    } else {
+    } else if (part.is_object()) {
       parts.add_other();
     }
   });

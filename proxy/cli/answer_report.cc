@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 
 #include "config/units.h"
+#include "filters/classify/answer_check.h"
+#include "filters/classify/answer_kind.h"
 #include "filters/classify/error_body.h"
 #include "filters/retry/safety.h"
 #include "proxy/base/json_writer.h"
@@ -73,6 +75,27 @@ std::string printable(std::string_view text) {
   return clean;
 }
 
+// What the proxy would find wrong with a success, as the answer to a POST. A body that was pasted
+// without its head is the JSON that it looks like; one with a content coding was decoded by now.
+std::string_view defect_of(const config::Policies& policies, const PastedAnswer& answer) {
+  http::RequestHead request;
+  request.method = http::Method::kPost;
+  http::Response response;
+  response.head.status = answer.status;
+  const std::string_view written = answer.headers.get(http::HeaderId::kContentType);
+  const bool looks_it = answer.body.starts_with('{') || answer.body.starts_with('[');
+  response.head.headers.add("Content-Type",
+                            written.empty() && looks_it ? "application/json" : written);
+  switch (filters::answer_kind(request, response, policies, false)) {
+    case filters::AnswerKind::kWhole:
+      return filters::find_defect(response.head.headers, answer.body);
+    case filters::AnswerKind::kWrongType:
+      return "wrong_content_type";
+    default:
+      return {};
+  }
+}
+
 }  // namespace
 
 filters::Judgement judge_pasted(const config::Policies& policies, const PastedAnswer& answer,
@@ -88,7 +111,10 @@ filters::Judgement judge_pasted(const config::Policies& policies, const PastedAn
   if (!answer.in_stream && !classifier.wants_body(answer.status, answer.headers)) {
     evidence.body = {};
   }
-  return classifier.judge(evidence, wall_seconds);
+  filters::Judgement judgement = classifier.judge(evidence, wall_seconds);
+  if (judgement.verdict != Verdict::kOk || answer.in_stream) return judgement;
+  evidence.defect = defect_of(policies, answer);
+  return evidence.defect.empty() ? judgement : classifier.judge(evidence, wall_seconds);
 }
 
 std::vector<Repeat> repeats_after(const config::Policies& policies,

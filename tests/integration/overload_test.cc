@@ -273,7 +273,7 @@ TEST_F(Overload, NearTheLastDescriptorConnectionsAreRefusedAndTheOthersServed) {
   TestProxy proxy(ProxyConfig()
                       .upstream("up", upstream)
                       .workers(1)
-                      .server("overload: {descriptors: {soft: 50%, hard: 80%}}"),
+                      .server("overload: {descriptors: {soft: 50%, hard: 80%}, retry_after: 7s}"),
                   {.max_files = 80});
   Client early(proxy.port());
   EXPECT_EQ(early.fetch(get("/up/p")).body, "ok");
@@ -283,7 +283,8 @@ TEST_F(Overload, NearTheLastDescriptorConnectionsAreRefusedAndTheOthersServed) {
     Client& late = *hoard.back();
     const Response refused = late.await_answer("GET")->read_all();  // before it has asked
     EXPECT_EQ(refused.status, 503);
-    EXPECT_EQ(value_of(refused.headers, "retry-after"), "1");
+    EXPECT_EQ(value_of(refused.headers, "retry-after"), "7");
+    EXPECT_EQ(value_of(refused.headers, "outrigger-source"), "proxy");
     EXPECT_LT(proxy.process().descriptors().size(), 80u) << "some are left for what runs";
     EXPECT_EQ(early.fetch(get("/up/p")).body, "ok");
     EXPECT_EQ(proxy.health("/readyz").status, 200);

@@ -50,6 +50,26 @@ TEST(AnswerReport, SaysWhetherTheRequestIsSentAgain) {
   EXPECT_EQ(repeats(policies, Verdict::kTransient), "no");
 }
 
+// The verdict is the proxy's own: a success must be whole.
+TEST(AnswerReport, DoubtsASuccessAsTheProxyDoes) {
+  const auto verdict = [](config::Dialect dialect, std::string_view type, std::string body) {
+    config::Policies policies;
+    policies.dialect = dialect;
+    PastedAnswer answer;
+    if (!type.empty()) answer.headers.add("Content-Type", type);
+    answer.body = std::move(body);
+    return judge_pasted(policies, answer, 0).verdict;
+  };
+  using enum config::Dialect;
+  EXPECT_EQ(verdict(kOpenai, "application/json", R"({"id":1})"), Verdict::kOk);
+  EXPECT_EQ(verdict(kOpenai, "application/json", R"({"id":)"), Verdict::kTruncated);
+  EXPECT_EQ(verdict(kOpenai, "", R"({"id":)"), Verdict::kTruncated) << "a body alone";
+  EXPECT_EQ(verdict(kOpenai, "text/html", "<html>"), Verdict::kInvalidResponse);
+  EXPECT_EQ(verdict(kJson, "application/json", R"({"id":)"), Verdict::kTruncated);
+  EXPECT_EQ(verdict(kJson, "text/html", "<html>"), Verdict::kOk);
+  EXPECT_EQ(verdict(kNone, "application/json", R"({"id":)"), Verdict::kOk) << "as it does there";
+}
+
 TEST(AnswerReport, IsValidJsonWhateverTheProviderSays) {
   PastedAnswer answer;
   answer.status = 429;

@@ -234,7 +234,20 @@ TEST(Classify, HoldsAnyAnswerWhereTheRouteSaysSo) {
 TEST(Classify, LetsGeminisArraysStream) {
   Script script = json({say("[{}", 1s), say(",{}]", 9s)}, config::Dialect::kGemini);
   script.target = "/v1beta/models/gemini:streamGenerateContent";
-  EXPECT_EQ(deliver(script).head_after, 0s);
+  Delivered got = deliver(script);
+  EXPECT_EQ(got.head_after, 0s);
+  EXPECT_EQ(got.bytes, "[{},{}]");
+  EXPECT_EQ(got.end, "clean");
+  EXPECT_EQ(got.attempts, Verdicts{"ok"});
+}
+
+TEST(Classify, EndsNoArrayThatLacksItsEnd) {
+  Script script = json({say("[{}", 1s), say(",{}", 9s), end_cleanly()}, config::Dialect::kGemini);
+  script.target = "/v1beta/models/gemini:streamGenerateContent";
+  const Delivered got = deliver(script);
+  EXPECT_EQ(got.bytes, "[{},{}");
+  EXPECT_EQ(got.end, "http_response_incomplete");
+  EXPECT_EQ(got.attempts, Verdicts{"truncated"});
 }
 
 TEST(Classify, AsksNothingOfAnswersWithoutContent) {

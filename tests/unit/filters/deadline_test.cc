@@ -1,5 +1,7 @@
 #include "filters/deadline/deadline.h"
 
+#include <gmock/gmock.h>
+
 #include "filters/classify/hint_values.h"
 #include "filters/deadline/deadlines.h"
 #include "proxy/base/random.h"
@@ -210,6 +212,16 @@ TEST_F(DeadlineTest, OneThatHasPassedSendsNothing) {
   exchange().deadline_asked = "2026-01-31T23:00:00Z";
   send();
   expect_exceeded();
+  EXPECT_EQ(calls_, 0);
+}
+
+TEST_F(DeadlineTest, OneThatNobodyUnderstandsIsRefused) {
+  exchange().deadline_asked = "2";  // of what?
+  send();
+  ASSERT_TRUE(done());
+  ASSERT_FALSE(outcome_->has_value());
+  EXPECT_EQ(outcome_->error().origin, Origin::kClient);
+  EXPECT_THAT(outcome_->error().detail, testing::HasSubstr("30s"));
   EXPECT_EQ(calls_, 0);
 }
 

@@ -234,6 +234,18 @@ TEST(Inspect, LeavesAloneWhatSaysItselfThatItIsNoAnswer) {
   }
 }
 
+TEST(Inspect, TakesNoPartsThatAreNoneForAnAnswer) {
+  const std::pair<Form, std::string_view> rows[] = {
+      {Form::kResponses, R"({"status":"completed","output":[5,null,{}]})"},
+      {Form::kAnthropic, R"({"content":[5,null,{"type":"text"}],"stop_reason":"end_turn"})"},
+      {Form::kGemini, R"({"candidates":[{"content":{"parts":[5,null]},"finishReason":"STOP"}]})"},
+  };
+  for (const auto& [form, answer] : rows) {
+    EXPECT_EQ(inspect(wanted(form), answer, Mending::kDeterministic).result, Result::kInvalid)
+        << answer;
+  }
+}
+
 TEST(Inspect, NeverClosesWhatWasCutAtItsLimit) {
   const std::pair<Form, std::string_view> rows[] = {
       {Form::kChat, R"({"choices":[{"message":{"content":"{\"n\":1"},"finish_reason":"length"}]})"},
