@@ -6,8 +6,6 @@
 #include <climits>
 #include <string>
 
-#include "proxy/resource_usage.h"
-
 namespace outrigger {
 namespace {
 
@@ -65,7 +63,7 @@ void OverloadWatch::give_back_memory() {
 
 void OverloadWatch::measure() {
   // What cannot be read for want of a descriptor is taken to be as it was.
-  const filters::MemoryReading memory = read_memory(root_);
+  const filters::MemoryReading memory = memory_.read();
   if (memory.complete) {
     settle(Resource::kMemory, filters::memory_usage(memory), policy_.memory);
   }

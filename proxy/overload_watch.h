@@ -3,12 +3,12 @@
 #pragma once
 
 #include <string>
-#include <utility>
 
 #include "config/config.h"
 #include "filters/overload/pressure.h"
 #include "proxy/base/log.h"
 #include "proxy/base/metrics.h"
+#include "proxy/resource_usage.h"
 #include "proxy/runtime/dispatcher.h"
 
 namespace outrigger {
@@ -17,8 +17,8 @@ class OverloadWatch final : private Timer {
  public:
   // All outlive it. `root` stands before /proc and /sys: empty but in tests.
   OverloadWatch(Dispatcher& loop, filters::Pressure& pressure, MetricRegistry& metrics, Logger& log,
-                std::string root = {})
-      : loop_(loop), pressure_(pressure), metrics_(metrics), log_(log), root_(std::move(root)) {}
+                const std::string& root = {})
+      : loop_(loop), pressure_(pressure), metrics_(metrics), log_(log), memory_(root) {}
 
   // Measures by these marks from now on, the first time at once.
   void use(const config::Overload& policy);
@@ -35,7 +35,7 @@ class OverloadWatch final : private Timer {
   filters::Pressure& pressure_;
   MetricRegistry& metrics_;
   Logger& log_;
-  const std::string root_;
+  MemoryMeter memory_;
   config::Overload policy_;
   unsigned until_trim_ = 0;  // measurements
 };

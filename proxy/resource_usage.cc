@@ -18,20 +18,6 @@
 namespace outrigger {
 namespace {
 
-using filters::MemoryReading;
-
-// The first bytes of a file; empty when there is none.
-std::string read_text(const std::string& path, MemoryReading& reading) {
-  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd.valid() && (errno == EMFILE || errno == ENFILE || errno == ENOMEM)) {
-    reading.complete = false;
-  }
-  std::string text(16 * 1024, '\0');
-  const ssize_t size = fd.valid() ? ::read(fd.get(), text.data(), text.size()) : 0;
-  text.resize(static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
-  return text;
-}
-
 std::optional<std::uint64_t> number(std::string_view text) noexcept {
   std::uint64_t value = 0;
   const std::size_t first = std::min(text.find_first_not_of(" \t"), text.size());
@@ -51,62 +37,6 @@ std::uint64_t value_of(std::string_view text, std::string_view word) noexcept {
     }
   }
   return 0;
-}
-
-// What the files of a control group are called in the two versions.
-struct Names {
-  std::string_view limit, used, cache;
-};
-constexpr Names kV2{"/memory.max", "/memory.current", "inactive_file"};
-constexpr Names kV1{"/memory.limit_in_bytes", "/memory.usage_in_bytes", "total_inactive_file"};
-
-// Looks at the group of the process and all above it: any of them may have the limit.
-void read_groups(MemoryReading& reading, const std::string& mount, std::string path,
-                 const Names& names) {
-  double fullest = -1;
-  for (bool top = false; !top;) {
-    if (path.ends_with('/')) path.pop_back();
-    top = path.empty();
-    const std::string folder = mount + path;
-    const auto limit =
-        number(read_text(folder + std::string(names.limit), reading));  // "max" is none
-    const auto used = number(read_text(folder + std::string(names.used), reading));
-    if (limit && used && *limit > 0) {
-      const std::uint64_t cache =
-          value_of(read_text(folder + "/memory.stat", reading), names.cache);
-      const double part =
-          static_cast<double>(*used - std::min(cache, *used)) / static_cast<double>(*limit);
-      if (part > fullest) {
-        fullest = part;
-        reading.group_limit = limit;
-        reading.group_used = *used;
-        reading.group_cache = cache;
-      }
-    }
-    if (!top) path.resize(path.rfind('/') == std::string::npos ? 0 : path.rfind('/'));
-  }
-}
-
-// "0::/a/b" is version 2, "5:cpu,memory:/a/b" version 1 (cgroups(7)).
-void read_group(MemoryReading& reading, const std::string& root) {
-  const std::string mounts = root + "/sys/fs/cgroup";
-  const std::string groups = read_text(root + "/proc/self/cgroup", reading);
-  std::string_view rest = groups;
-  while (!rest.empty()) {
-    const std::string_view line = rest.substr(0, rest.find('\n'));
-    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
-    const std::size_t first = line.find(':');
-    const std::size_t second = first == std::string_view::npos ? first : line.find(':', first + 1);
-    if (second == std::string_view::npos) continue;
-    const std::string controllers =
-        "," + std::string(line.substr(first + 1, second - first - 1)) + ",";
-    const std::string path(line.substr(second + 1));
-    if (controllers == ",,") {
-      read_groups(reading, mounts, path, kV2);
-    } else if (controllers.contains(",memory,")) {
-      read_groups(reading, mounts + "/memory", path, kV1);
-    }
-  }
 }
 
 // Kernels from 6.2 on give the number of entries as the folder's size.
@@ -132,15 +62,79 @@ std::uint64_t count_descriptors() {
 
 }  // namespace
 
-MemoryReading read_memory(const std::string& root) {
-  MemoryReading reading;
-  reading.machine = value_of(read_text(root + "/proc/meminfo", reading), "MemTotal") * 1024;
-  const std::string statm = read_text(root + "/proc/self/statm", reading);
-  const std::size_t blank = std::min(statm.find(' '), statm.size());
-  reading.resident = number(std::string_view(statm).substr(blank)).value_or(0) *
+filters::MemoryReading MemoryMeter::read() {
+  complete_ = true;
+  if (!found_) find_groups();
+  filters::MemoryReading reading;
+  reading.machine = value_of(text_of(meminfo_), "MemTotal") * 1024;
+  const std::string_view statm = text_of(statm_);
+  reading.resident = number(statm.substr(std::min(statm.find(' '), statm.size()))).value_or(0) *
                      static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
-  read_group(reading, root);
+  double fullest = -1;
+  for (const Group& group : groups_) {
+    const auto limit = number(text_of(group.limit));  // "max" is none
+    const auto used = number(text_of(group.used));
+    if (!limit || !used || *limit == 0) continue;
+    const std::uint64_t cache = value_of(text_of(group.stat), group.cache);
+    const double part =
+        static_cast<double>(*used - std::min(cache, *used)) / static_cast<double>(*limit);
+    if (part <= fullest) continue;
+    fullest = part;
+    reading.group_limit = limit;
+    reading.group_used = *used;
+    reading.group_cache = cache;
+  }
+  reading.complete = complete_;
   return reading;
+}
+
+// "0::/a/b" is version 2, "5:cpu,memory:/a/b" version 1 (cgroups(7)).
+void MemoryMeter::find_groups() {
+  const std::string mounts = root_ + "/sys/fs/cgroup";
+  std::string_view rest = text_of(root_ + "/proc/self/cgroup");
+  while (!rest.empty()) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+    const std::size_t first = line.find(':');
+    const std::size_t second = first == std::string_view::npos ? first : line.find(':', first + 1);
+    if (second == std::string_view::npos) continue;
+    const std::string controllers =
+        "," + std::string(line.substr(first + 1, second - first - 1)) + ",";
+    const std::string path(line.substr(second + 1));
+    if (controllers == ",,") {
+      add_groups(mounts, path, Version::kSecond);
+    } else if (controllers.contains(",memory,")) {
+      add_groups(mounts + "/memory", path, Version::kFirst);
+    }
+  }
+  found_ = complete_;
+}
+
+// Any group on the way up may have the limit; one without the file never does.
+void MemoryMeter::add_groups(const std::string& mount, std::string path, Version version) {
+  for (bool top = false; !top;) {
+    if (path.ends_with('/')) path.pop_back();
+    top = path.empty();
+    const std::string folder = mount + path;
+    Group group{folder + "/memory.max", folder + "/memory.current", folder + "/memory.stat",
+                "inactive_file"};
+    if (version == Version::kFirst) {
+      group = {folder + "/memory.limit_in_bytes", folder + "/memory.usage_in_bytes",
+               folder + "/memory.stat", "total_inactive_file"};
+    }
+    if (::access(group.limit.c_str(), R_OK) == 0) groups_.push_back(std::move(group));
+    if (!top) path.resize(path.rfind('/') == std::string::npos ? 0 : path.rfind('/'));
+  }
+}
+
+std::string_view MemoryMeter::text_of(const std::string& path) {
+  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) {
+    complete_ &= errno != EMFILE && errno != ENFILE && errno != ENOMEM;
+    return {};
+  }
+  const ssize_t size = ::read(fd.get(), buffer_.data(), buffer_.size());
+  return {buffer_.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0))};
 }
 
 filters::Usage read_descriptors() {

@@ -41,7 +41,7 @@ class FakeRoot {
 
 TEST(ResourceUsage, WithoutAControlGroupItIsTheMachines) {
   const FakeRoot root;
-  const MemoryReading reading = read_memory(root.path());
+  const MemoryReading reading = MemoryMeter(root.path()).read();
   EXPECT_EQ(reading.machine, 1000u * 1024);
   EXPECT_EQ(reading.resident, 100u * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE)));
   EXPECT_FALSE(reading.group_limit);
@@ -52,7 +52,7 @@ TEST(ResourceUsage, AContainersLimitIsAtTheRoot) {
   root.write("/sys/fs/cgroup/memory.max", "500000\n");
   root.write("/sys/fs/cgroup/memory.current", "400000\n");
   root.write("/sys/fs/cgroup/memory.stat", "anon 1\ninactive_file 100000\nactive_file 3\n");
-  const MemoryReading reading = read_memory(root.path());
+  const MemoryReading reading = MemoryMeter(root.path()).read();
   EXPECT_EQ(reading.group_limit, 500'000u);
   EXPECT_EQ(reading.group_used, 400'000u);
   EXPECT_EQ(reading.group_cache, 100'000u);
@@ -67,7 +67,7 @@ TEST(ResourceUsage, TheFullestOfTheGroupsAboveCounts) {
   root.write("/sys/fs/cgroup/pod/memory.current", "900\n");
   root.write("/sys/fs/cgroup/memory.max", "9000\n");
   root.write("/sys/fs/cgroup/memory.current", "1000\n");
-  EXPECT_EQ(read_memory(root.path()).group_limit, 1000u);
+  EXPECT_EQ(MemoryMeter(root.path()).read().group_limit, 1000u);
 }
 
 TEST(ResourceUsage, TheFirstVersionOfControlGroupsIsRead) {
@@ -77,7 +77,7 @@ TEST(ResourceUsage, TheFirstVersionOfControlGroupsIsRead) {
   root.write("/sys/fs/cgroup/memory/memory.limit_in_bytes", "800\n");
   root.write("/sys/fs/cgroup/memory/memory.usage_in_bytes", "700\n");
   root.write("/sys/fs/cgroup/memory/memory.stat", "cache 500\ntotal_inactive_file 300\n");
-  const MemoryReading reading = read_memory(root.path());
+  const MemoryReading reading = MemoryMeter(root.path()).read();
   EXPECT_EQ(reading.group_limit, 800u);
   EXPECT_EQ(reading.group_used, 700u);
   EXPECT_EQ(reading.group_cache, 300u);
@@ -90,7 +90,7 @@ TEST(ResourceUsage, NonsenseIsNothing) {
     root.write("/proc/meminfo", text);
     root.write("/proc/self/statm", text);
     root.write("/sys/fs/cgroup/memory.max", text);
-    const MemoryReading reading = read_memory(root.path());
+    const MemoryReading reading = MemoryMeter(root.path()).read();
     EXPECT_EQ(reading.machine, 0u) << text;
     EXPECT_EQ(reading.resident, 0u) << text;
     EXPECT_FALSE(reading.group_limit) << text;
@@ -98,7 +98,7 @@ TEST(ResourceUsage, NonsenseIsNothing) {
 }
 
 TEST(ResourceUsage, OfThisProcessIsPlausible) {
-  const MemoryReading memory = read_memory();
+  const MemoryReading memory = MemoryMeter().read();
   EXPECT_GT(memory.resident, 100'000u);
   EXPECT_GT(memory.machine, memory.resident);
   const filters::Usage before = read_descriptors();
