@@ -202,6 +202,7 @@ struct Store {
   std::string path = "outrigger-data";
   Secret encryption_key;
   Secret previous_encryption_key;
+  bool operator==(const Store&) const = default;
 };
 
 struct Config {

@@ -71,14 +71,17 @@ std::vector<Secret> secrets_of(const config::Config& config) {
   return secrets;
 }
 
-bool needs_restart(const config::Server& running, const config::Server& wanted) {
+bool needs_restart(const config::Config& running_config, const config::Config& wanted_config) {
+  const config::Server& running = running_config.server;
+  const config::Server& wanted = wanted_config.server;
   const auto texts = [](const config::Server& server) {
     std::vector<std::string> all{server.admin.text, server.health.text, server.access_log.path};
     for (const config::ListenAddress& listen : server.listen) all.push_back(listen.text);
     return all;
   };
-  return texts(running) != texts(wanted) || running.workers != wanted.workers ||
-         running.log_format != wanted.log_format || running.max_series != wanted.max_series ||
+  return running_config.store != wanted_config.store || texts(running) != texts(wanted) ||
+         running.workers != wanted.workers || running.log_format != wanted.log_format ||
+         running.max_series != wanted.max_series ||
          running.access_log.enabled != wanted.access_log.enabled ||
          running.tls.has_value() != wanted.tls.has_value();
 }

@@ -24,8 +24,8 @@ Status override_address(config::ListenAddress& address, const std::optional<std:
 Result<SocketAddress> to_address(const config::ListenAddress& address);
 
 // Whether a reload leaves something of the new settings unapplied: sockets, threads and logs are
-// made once.
-[[nodiscard]] bool needs_restart(const config::Server& running, const config::Server& wanted);
+// made once, and the store is opened once.
+[[nodiscard]] bool needs_restart(const config::Config& running, const config::Config& wanted);
 
 // The values of the configuration that no log may hold.
 [[nodiscard]] std::vector<Secret> secrets_of(const config::Config& config);

@@ -340,8 +340,8 @@ void Supervisor::reload(std::string_view reason) {
   auto blueprint = draw_blueprint(*config, static_cast<unsigned>(workers_.size()), ticket_keys_,
                                   addresses_, blueprint_.get());
   if (!blueprint) return refuse(blueprint.error().detail);
-  if (needs_restart(config_->server, (*config)->server)) {
-    log().warn("config", "addresses, workers and logs change only with a restart", {});
+  if (needs_restart(*config_, **config)) {
+    log().warn("config", "addresses, workers, logs and the store change only with a restart", {});
   }
   const bool same = (*config)->hash == config_->hash;
   const config::Snapshot before = std::exchange(config_, *config);

@@ -1,6 +1,5 @@
 #include "proxy/cli/explain_request.h"
 
-#include <chrono>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -8,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "filters/intake/request_facts.h"
+#include "proxy/base/wall_clock.h"
 #include "proxy/cli/config_source.h"
 #include "proxy/cli/request_report.h"
 #include "proxy/cli/terminal.h"
@@ -39,11 +39,6 @@ int wrong_usage(const std::string& message) {
   complain(message);
   print_error("Try `outrigger explain --help`.\n");
   return kExitUsage;
-}
-
-std::int64_t wall_micros() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::microseconds>(now).count();
 }
 
 int report(const config::Loaded& loaded, const AskedRequest& asked,
@@ -81,7 +76,7 @@ int explain_request(const ExplainOptions& options) {
   AskedRequest& request = **asked;
   upstream::Router router(loaded.config);
   const auto plan =
-      filters::plan_request(router, {request.head, request.words.body}, wall_micros());
+      filters::plan_request(router, {request.head, request.words.body}, WallClock::system());
   if (!plan) {
     print_out(options.json ? print_json(request, plan.error()) : print_text(request, plan.error()));
     return plan.error().status < 400 ? kExitFine : kExitFailure;

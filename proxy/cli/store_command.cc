@@ -42,7 +42,8 @@ std::unique_ptr<store::Store> open(const Options& options, int& code) {
   auto opened = store::Store::open({.folder = settings.path,
                                     .encryption_key = settings.encryption_key,
                                     .previous_key = settings.previous_encryption_key,
-                                    .env = nullptr});
+                                    .env = nullptr,
+                                    .mode = store::Store::Mode::kAsItIs});
   if (!opened) {
     code = failed(opened.error());
     return nullptr;

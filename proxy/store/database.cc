@@ -1,5 +1,6 @@
 #include "proxy/store/database.h"
 
+#include <algorithm>
 #include <mutex>
 #include <utility>
 
@@ -21,8 +22,8 @@ std::string_view view(const leveldb::Slice& text) {
 
 std::unexpected<Error> failed(const std::string& path, const leveldb::Status& status) {
   const std::string why = status.ToString();
-  // The lock is the only thing that another process holds.
-  const bool busy = status.IsIOError() && why.find("LOCK") != std::string::npos;
+  // So LevelDB says it when the lock is refused: it is the only thing that another process holds.
+  const bool busy = why.starts_with("IO error: lock ");
   const std::string_view reason = busy                    ? "store_busy"
                                   : status.IsCorruption() ? "store_corrupt"
                                                           : "store_io";
@@ -96,11 +97,11 @@ Result<std::optional<std::string>> Database::get(std::string_view key) const {
   return std::optional(std::move(value));
 }
 
-Status Database::scan(std::string_view prefix, const Visit& visit) const {
+Status Database::scan(std::string_view prefix, const Visit& visit, std::string_view first) const {
   const std::shared_lock lock(mutex_);
   if (db_ == nullptr) return fail(Errc::kSystem, Origin::kProxy, "store_io", path_ + " is closed");
   const std::unique_ptr<leveldb::Iterator> at(db_->NewIterator(reading()));
-  for (at->Seek(slice(prefix)); at->Valid(); at->Next()) {
+  for (at->Seek(slice(std::max(prefix, first))); at->Valid(); at->Next()) {
     if (!view(at->key()).starts_with(prefix)) break;
     if (!visit(view(at->key()), view(at->value()))) break;
   }
@@ -108,11 +109,17 @@ Status Database::scan(std::string_view prefix, const Visit& visit) const {
   return {};
 }
 
+// LevelDB does not tell how it went, but refuses to write from then on when it went wrong.
 Status Database::compact() {
-  const std::shared_lock lock(mutex_);
-  if (db_ == nullptr) return fail(Errc::kSystem, Origin::kProxy, "store_io", path_ + " is closed");
-  db_->CompactRange(nullptr, nullptr);
-  return {};
+  {
+    const std::shared_lock lock(mutex_);
+    if (db_ == nullptr) {
+      return fail(Errc::kSystem, Origin::kProxy, "store_io", path_ + " is closed");
+    }
+    db_->CompactRange(nullptr, nullptr);
+  }
+  leveldb::WriteBatch nothing;
+  return write(nothing);
 }
 
 }  // namespace outrigger::store

@@ -36,10 +36,10 @@ class Database {
   Status write(leveldb::WriteBatch& batch);
 
   [[nodiscard]] Result<std::optional<std::string>> get(std::string_view key) const;
-  // Calls `visit` for the keys that begin with `prefix`, in order, as of now; until it returns
-  // false.
+  // Calls `visit` for the keys that begin with `prefix`, in order, as of now, from `first` on where
+  // that lies behind the prefix; until it returns false. `visit` must not write.
   using Visit = std::function<bool(std::string_view key, std::string_view value)>;
-  Status scan(std::string_view prefix, const Visit& visit) const;
+  Status scan(std::string_view prefix, const Visit& visit, std::string_view first = {}) const;
 
   // Gives back the room of what was deleted. Takes long.
   Status compact();

@@ -1,5 +1,6 @@
 #include "proxy/store/seal.h"
 
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 
@@ -27,6 +28,12 @@ unsigned char* at(std::string& text, std::size_t offset) {
   return reinterpret_cast<unsigned char*>(text.data()) + offset;
 }
 
+// Without randomness and without its primitives no seal keeps what it promises: there is no going
+// on.
+void must(int result) noexcept {
+  if (result != 1) std::abort();
+}
+
 std::unexpected<Error> corrupt(std::string detail) {
   return fail(Errc::kSystem, Origin::kProxy, "store_corrupt", std::move(detail));
 }
@@ -34,16 +41,17 @@ std::unexpected<Error> corrupt(std::string detail) {
 // nonce | ciphertext | tag
 std::string encrypt(Bytes key, std::string_view place, std::string_view plain) {
   std::string out(kNonce + plain.size() + kTag, '\0');
-  RAND_bytes(at(out, 0), kNonce);
+  must(RAND_bytes(at(out, 0), kNonce));
   const Cipher cipher(EVP_CIPHER_CTX_new(), EVP_CIPHER_CTX_free);
   int size = 0;
-  EVP_EncryptInit_ex(cipher.get(), EVP_aes_256_gcm(), nullptr, key.data(), at(out, 0));
-  EVP_EncryptUpdate(cipher.get(), nullptr, &size, bytes(place).data(),
-                    static_cast<int>(place.size()));
-  EVP_EncryptUpdate(cipher.get(), at(out, kNonce), &size, bytes(plain).data(),
-                    static_cast<int>(plain.size()));
-  EVP_EncryptFinal_ex(cipher.get(), at(out, kNonce + plain.size()), &size);
-  EVP_CIPHER_CTX_ctrl(cipher.get(), EVP_CTRL_GCM_GET_TAG, kTag, at(out, kNonce + plain.size()));
+  must(EVP_EncryptInit_ex(cipher.get(), EVP_aes_256_gcm(), nullptr, key.data(), at(out, 0)));
+  must(EVP_EncryptUpdate(cipher.get(), nullptr, &size, bytes(place).data(),
+                         static_cast<int>(place.size())));
+  must(EVP_EncryptUpdate(cipher.get(), at(out, kNonce), &size, bytes(plain).data(),
+                         static_cast<int>(plain.size())));
+  must(EVP_EncryptFinal_ex(cipher.get(), at(out, kNonce + plain.size()), &size));
+  must(EVP_CIPHER_CTX_ctrl(cipher.get(), EVP_CTRL_GCM_GET_TAG, kTag,
+                           at(out, kNonce + plain.size())));
   return out;
 }
 
@@ -84,11 +92,12 @@ std::array<unsigned char, 32> wrapping_key(const Secret& operator_key) {
   const std::unique_ptr<EVP_PKEY_CTX, decltype(&EVP_PKEY_CTX_free)> derive(
       EVP_PKEY_CTX_new_id(EVP_PKEY_HKDF, nullptr), EVP_PKEY_CTX_free);
   const Bytes secret = bytes(operator_key.reveal());
-  EVP_PKEY_derive_init(derive.get());
-  EVP_PKEY_CTX_set_hkdf_md(derive.get(), EVP_sha256());
-  EVP_PKEY_CTX_set1_hkdf_key(derive.get(), secret.data(), static_cast<int>(secret.size()));
-  EVP_PKEY_CTX_add1_hkdf_info(derive.get(), bytes(kInfo).data(), static_cast<int>(kInfo.size()));
-  EVP_PKEY_derive(derive.get(), key.data(), &size);
+  must(EVP_PKEY_derive_init(derive.get()));
+  must(EVP_PKEY_CTX_set_hkdf_md(derive.get(), EVP_sha256()));
+  must(EVP_PKEY_CTX_set1_hkdf_key(derive.get(), secret.data(), static_cast<int>(secret.size())));
+  must(EVP_PKEY_CTX_add1_hkdf_info(derive.get(), bytes(kInfo).data(),
+                                   static_cast<int>(kInfo.size())));
+  must(EVP_PKEY_derive(derive.get(), key.data(), &size));
   return key;
 }
 
@@ -96,7 +105,7 @@ std::array<unsigned char, 32> wrapping_key(const Secret& operator_key) {
 
 Seal Seal::make(Kind kind) {
   Key key;
-  RAND_bytes(key.data(), static_cast<int>(key.size()));
+  must(RAND_bytes(key.data(), static_cast<int>(key.size())));
   return {kind, key};
 }
 

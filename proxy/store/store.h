@@ -47,17 +47,21 @@ struct Findings {
 
 class Store {
  public:
+  // kAsItIs changes no record and no key, and makes no store: for a look.
+  enum class Mode : std::uint8_t { kUse, kAsItIs };
   struct Setup {
     std::string folder;           // of all data; the store is `state` in it
     Secret encryption_key;        // empty: records are authenticated, not encrypted
     Secret previous_key;          // what it was before: needed once after it was changed
     leveldb::Env* env = nullptr;  // of tests; outlives the store. nullptr: the system's
+    Mode mode = Mode::kUse;
   };
   // A store that is there, or nothing.
   static bool exists(const std::string& folder);
   // Opens it, or makes it. A store that was not encrypted is encrypted when there is a key now:
-  // every record is written anew before this returns. Errors, besides those of Database:
-  // `store_key`; `store_version`, it was made by a later version.
+  // every record is written anew before this returns, and what was there before is gone from its
+  // files. Errors, besides those of Database: `store_key`; `store_version`, it was made by a later
+  // version.
   static Result<std::unique_ptr<Store>> open(const Setup& setup);
 
   // Keys of records must not begin with '!', which is the store's own.
@@ -71,7 +75,8 @@ class Store {
   // Reads every record and holds it against its seal.
   [[nodiscard]] Result<Findings> check() const;
   Status compact() { return database_->compact(); }
-  // A copy, sealed alike, in an empty or new folder: `folder`/state.
+  // A copy, sealed alike, in an empty or new folder: `folder`/state, which is there when it is
+  // whole, and not before. Nobody writes meanwhile.
   Status back_up_to(const std::string& folder) const;
   [[nodiscard]] Seal::Kind kind() const noexcept { return seal_->kind(); }
 
@@ -79,12 +84,19 @@ class Store {
   Store(std::unique_ptr<DurableEnv> env, std::unique_ptr<Database> database);
   Status begin(const Setup& setup);
   Status make_seal(const Secret& encryption_key);
-  Status unwrap(std::string_view wrapped, const Setup& setup);
+  Status refuse_records() const;
   Status encrypt_all(const Secret& encryption_key);
+  [[nodiscard]] Result<std::string> open_record(std::string_view key,
+                                                std::string_view sealed) const;
+  // All that is in the database, the store's own keys too, some at a time; `take` may write.
+  using Pairs = std::vector<std::pair<std::string, std::string>>;
+  Status each_part(const std::function<Status(const Pairs&)>& take) const;
+  Status copy_to(const std::string& path) const;
 
   std::unique_ptr<DurableEnv> env_;
   std::unique_ptr<Database> database_;
   std::optional<Seal> seal_;
+  std::optional<Seal> next_;  // of a store that is being encrypted
 };
 
 }  // namespace outrigger::store

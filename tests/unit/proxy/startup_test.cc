@@ -67,20 +67,23 @@ TEST(Startup, ADataFolderThatIsAFileIsNamed) {
 }
 
 TEST(Startup, OnlyWhatAReloadCannotApplyNeedsARestart) {
-  config::Server running;
-  config::Server wanted = running;
-  wanted.limits.fields = 7;
-  wanted.drain.announce = 9s;
+  const config::Config running;
+  config::Config wanted = running;
+  wanted.server.limits.fields = 7;
+  wanted.server.drain.announce = 9s;
   EXPECT_FALSE(needs_restart(running, wanted));
   wanted = running;
-  wanted.workers = 3;
+  wanted.server.workers = 3;
   EXPECT_TRUE(needs_restart(running, wanted));
   wanted = running;
-  wanted.health.text = "127.0.0.1:1";
+  wanted.server.health.text = "127.0.0.1:1";
   EXPECT_TRUE(needs_restart(running, wanted));
   wanted = running;
-  wanted.tls.emplace();
+  wanted.server.tls.emplace();
   EXPECT_TRUE(needs_restart(running, wanted));
+  wanted = running;
+  wanted.store.encryption_key = Secret("operator");
+  EXPECT_TRUE(needs_restart(running, wanted)) << "nobody may think that it is encrypted";
 }
 
 }  // namespace

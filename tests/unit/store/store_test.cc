@@ -151,21 +151,118 @@ TEST_F(StoreTest, OneThatWasNotEncryptedIsWhenThereIsAKey) {
   EXPECT_EQ(open().error().reason, "store_key");
 }
 
-TEST_F(StoreTest, ACrashWhileItIsEncryptedIsGoneOnFrom) {
+TEST_F(StoreTest, EncryptedAfterwardsItsFilesHoldNothingOfBefore) {
   ASSERT_TRUE(open());
-  fill();
-  for (std::int64_t n = 1;; ++n) {
+  ASSERT_TRUE(put("a", "canary-value"));
+  ASSERT_TRUE(open("operator"));
+  store_.reset();
+  EXPECT_EQ(raw().find("canary-value"), std::string::npos);
+  EXPECT_EQ(raw().find("plain:"), std::string::npos) << "the key by which it was sealed";
+}
+
+// Stores of which the encryption broke off at the n-th sync; false when there is no such sync.
+class HalfEncrypted : public StoreTest {
+ protected:
+  bool break_off(std::int64_t n) {
+    store_.reset();
+    std::filesystem::remove_all(folder_ + "/state");
+    EXPECT_TRUE(open());
+    fill();
     store_.reset();
     env_.fail_sync(n);
     const bool opened = open("operator").has_value();
     const bool hit = env_.hit();
     env_.fail_sync(0);
-    if (!hit) break;
-    if (opened) continue;
-    ASSERT_TRUE(open("operator")) << "after a failed sync " << n;
-    for (int i = 0; i < 2500; ++i) ASSERT_EQ(get(fmt::format("k{:05}", i)), fmt::format("v{}", i));
+    store_.reset();
+    EXPECT_TRUE(hit || opened);
+    return hit;
   }
-  EXPECT_EQ(get("k01234"), "v1234");
+  void expect_all() {
+    const auto found = store_->check();
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->records, 2500u);
+    EXPECT_EQ(found->damaged_records, 0u);
+    EXPECT_EQ(get("k00000"), "v0");
+    EXPECT_EQ(get("k02499"), "v2499");
+  }
+};
+
+TEST_F(HalfEncrypted, ItIsGoneOnFrom) {
+  for (std::int64_t n = 1; break_off(n); ++n) {
+    SCOPED_TRACE(n);
+    ASSERT_TRUE(open("operator"));
+    EXPECT_EQ(store_->kind(), Seal::Kind::kEncrypted);
+    expect_all();
+  }
+}
+
+TEST_F(HalfEncrypted, ItIsGoneOnFromByAnotherKeyWithTheOldOneAtHand) {
+  for (std::int64_t n = 1; break_off(n); ++n) {
+    SCOPED_TRACE(n);
+    ASSERT_TRUE(open("new", "operator"));
+    expect_all();
+    ASSERT_TRUE(open("new"));
+    expect_all();
+  }
+}
+
+TEST_F(HalfEncrypted, WithoutAKeyItIsNotTakenForDamaged) {
+  for (std::int64_t n = 1; break_off(n); ++n) {
+    SCOPED_TRACE(n);
+    if (!open()) {  // or nothing of it had begun
+      EXPECT_EQ(open().error().reason, "store_key");
+      ASSERT_TRUE(open("operator"));
+    }
+    expect_all();
+  }
+}
+
+TEST_F(HalfEncrypted, ALookLeavesItAsItIs) {
+  std::int64_t n = 1;
+  while (break_off(n)) ++n;
+  ASSERT_GT(n, 3);
+  for (const std::int64_t at : {std::int64_t{1}, n / 2, n - 1}) {
+    SCOPED_TRACE(at);
+    ASSERT_TRUE(break_off(at));
+    const auto look = [&] {
+      store_.reset();
+      auto opened = Store::open({.folder = folder_,
+                                 .encryption_key = Secret("operator"),
+                                 .previous_key = {},
+                                 .env = &env_,
+                                 .mode = Store::Mode::kAsItIs});
+      ASSERT_TRUE(opened);
+      store_ = std::move(*opened);
+    };
+    look();
+    const Seal::Kind kind = store_->kind();
+    expect_all();
+    look();
+    EXPECT_EQ(store_->kind(), kind);
+  }
+}
+
+TEST_F(StoreTest, ALookMakesNoStore) {
+  EXPECT_FALSE(Store::open({.folder = folder_,
+                            .encryption_key = {},
+                            .previous_key = {},
+                            .env = &env_,
+                            .mode = Store::Mode::kAsItIs}));
+  EXPECT_FALSE(Store::exists(folder_));
+}
+
+TEST_F(StoreTest, OneThatLostItsBeginningIsNotBegunAnew) {
+  ASSERT_TRUE(open());
+  ASSERT_TRUE(put("a", "1"));
+  store_.reset();
+  {
+    DurableEnv env(leveldb::Env::Default());
+    auto database = Database::open(folder_ + "/state", env, Database::Missing::kRefuse);
+    leveldb::WriteBatch batch;
+    batch.Delete("!version");
+    ASSERT_TRUE((*database)->write(batch));
+  }
+  EXPECT_EQ(open().error().reason, "store_corrupt");
 }
 
 TEST_F(StoreTest, ARecordThatWasChangedOrMovedIsFoundAndNeverUsed) {
@@ -226,6 +323,32 @@ TEST_F(StoreTest, ABackupIsAStoreLikeItself) {
   ASSERT_TRUE(opened);
   EXPECT_EQ((*opened)->check()->records, 2500u);
   EXPECT_EQ((*opened)->check()->damaged_records, 0u);
+}
+
+TEST_F(StoreTest, ABackupThatFailsLeavesNothingBehind) {
+  ASSERT_TRUE(open());
+  fill();
+  const std::string copy = folder_ + "/copy";
+  for (std::int64_t n = 1;; ++n) {
+    SCOPED_TRACE(n);
+    env_.fail_sync(n);
+    const Status copied = store_->back_up_to(copy);
+    const bool hit = env_.hit();
+    env_.fail_sync(0);
+    if (copied && !hit) break;
+    if (!copied) {
+      EXPECT_FALSE(Store::exists(copy));
+      EXPECT_TRUE(std::filesystem::is_empty(copy));
+    }
+    std::filesystem::remove_all(copy);
+  }
+  EXPECT_TRUE(Store::exists(copy));
+}
+
+TEST_F(StoreTest, ABackupMixesWithNothing) {
+  ASSERT_TRUE(open());
+  std::filesystem::create_directories(folder_ + "/copy/other");
+  EXPECT_FALSE(store_->back_up_to(folder_ + "/copy"));
 }
 
 // Acknowledged writes, and the one that may or may not have happened.
