@@ -2,6 +2,7 @@
 """Every configuration that we deploy or show is accepted by the binary without a warning: the
 files of deploy/ and the YAML blocks of the documents. configurations.py BINARY"""
 
+import os
 import pathlib
 import re
 import subprocess
@@ -10,6 +11,7 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"```yaml\n(version: 1\n.*?)```", re.S)
+VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
 def configurations():
@@ -25,8 +27,13 @@ def complaints(binary, text):
     with tempfile.TemporaryDirectory() as folder:
         copy = pathlib.Path(folder, "outrigger.yaml")
         copy.write_text(text)
+        environment = os.environ | {name: f"value-of-{name}" for name in VARIABLE.findall(text)}
         run = subprocess.run(
-            [binary, "check", "--strict", str(copy)], capture_output=True, text=True, timeout=30
+            [binary, "check", "--strict", str(copy)],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            env=environment,
         )
         return "" if run.returncode == 0 else run.stdout + run.stderr
 
