@@ -1,0 +1,141 @@
+// An HTTP answer while it comes: one writer, and any number of readers that each get all of it at
+// their own pace (durability 3, Streams 1). Shared by all of them. The writer is on one worker's
+// loop and each reader on one; what was written stays where it is until the Recording goes, so
+// nobody holds up anybody, and the mutex is held for bookkeeping only.
+//
+//   open ──begin──▶ running ──finish──▶ whole
+//     └──────────fail──┴──────────────▶ broken
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proxy/base/result.h"
+#include "proxy/http/body.h"
+#include "proxy/runtime/dispatcher.h"
+
+namespace outrigger::filters {
+
+struct StoredField {
+  std::string name;
+  std::string value;
+  bool operator==(const StoredField&) const = default;
+};
+
+// The head of an answer in memory of its own, for any thread.
+struct StoredHead {
+  int status = 0;
+  std::vector<StoredField> fields;
+  std::optional<std::uint64_t> length;  // of the body, where it is known in advance
+  bool operator==(const StoredHead&) const = default;
+};
+
+class Recording {
+ public:
+  class Reader;
+  static constexpr std::size_t kChunkBytes = 65536;
+
+  // `writer` is the loop of whoever writes. It may go only after finish() or fail(): the writer
+  // must end what it began, or readers wait until they are cancelled.
+  explicit Recording(Dispatcher& writer) noexcept : writer_(writer) {}
+  Recording(const Recording&) = delete;
+  Recording& operator=(const Recording&) = delete;
+  ~Recording() = default;
+
+  // For the writer, on its loop. None of them calls a reader: that is woken on its own loop.
+  void begin(StoredHead head);
+  // Copies the bytes, once.
+  void append(std::string_view bytes);
+  // The answer is whole.
+  void finish(std::vector<StoredField> trailers = {});
+  // The answer is incomplete: readers get what there is of it, then the error. Nothing once it has
+  // ended, so that a guard may call it in any case.
+  void fail(Error error);
+  // From now on called on the writer's loop each time the last reader has gone, unless another has
+  // come by then. Never after finish() or fail().
+  void on_unread(std::function<void()> callback);
+
+  // Any thread.
+  [[nodiscard]] std::uint64_t bytes() const;
+  [[nodiscard]] std::size_t readers() const;
+  // The bytes from there on, as far as they are there and lie together: kChunkBytes at most. Valid
+  // as long as the Recording.
+  [[nodiscard]] std::string_view at(std::uint64_t offset) const;
+  // As much of it as is there, up to `most`.
+  [[nodiscard]] std::string copy(std::uint64_t offset, std::size_t most) const;
+
+ private:
+  class Seat;
+  class SeatBody;
+  enum class State : std::uint8_t { kOpen, kRunning, kWhole, kBroken };
+  struct Chunk {
+    std::uint64_t begin = 0;
+    std::size_t capacity = 0;
+    std::unique_ptr<char[]> bytes;
+  };
+
+  // Where the byte at `offset`, the next one, and those after it go.
+  [[nodiscard]] std::span<char> room(std::uint64_t offset);
+  [[nodiscard]] std::size_t next_capacity(std::uint64_t offset) const noexcept;
+  void end(State state, std::optional<Error> error, std::vector<StoredField> trailers);
+  void tell_unread();
+
+  // For readers. A look that finds nothing puts the seat among those that are woken.
+  void enter();
+  void leave(Seat& seat);
+  [[nodiscard]] bool look_for_head(Seat& seat);
+  // Nothing: not yet. Empty: there is no more.
+  [[nodiscard]] std::optional<std::string_view> look(std::uint64_t offset, Seat& seat);
+  [[nodiscard]] bool ready(std::uint64_t offset) const;
+
+  // Under the lock.
+  [[nodiscard]] bool ended() const noexcept { return state_ > State::kRunning; }
+  [[nodiscard]] std::string_view find(std::uint64_t offset) const noexcept;
+  void enlist(Seat& seat);
+  void wake_all();
+
+  Dispatcher& writer_;
+  mutable std::mutex mutex_;
+  // Changed by the writer only, under the lock; it may look without. Others look under the lock, or
+  // at what no longer changes once the lock has shown them the state.
+  State state_ = State::kOpen;
+  std::optional<StoredHead> head_;     // from kRunning on
+  std::optional<Error> error_;         // of kBroken
+  std::vector<StoredField> trailers_;  // of kWhole
+  std::vector<Chunk> chunks_;          // bytes before bytes_ never change
+  std::uint64_t bytes_ = 0;
+  // Changed by anybody, under the lock.
+  std::size_t readers_ = 0;
+  std::vector<Seat*> waiting_;  // once each
+  std::shared_ptr<const std::function<void()>> unread_;
+  bool telling_ = false;  // a call of unread_ is on its way
+};
+
+// One client of a recording, on its own loop, which must outlive it. Counted among the readers
+// until it or the body that it became goes; what is on its way to it by then is dropped.
+class Recording::Reader {
+ public:
+  Reader(std::shared_ptr<Recording> recording, Dispatcher& loop);
+  Reader(Reader&&) noexcept = default;
+  Reader& operator=(Reader&&) noexcept = default;
+  ~Reader() = default;
+
+  // Waits for the head. An error only where there will be none: once it is there, what happens
+  // afterwards is for the body to tell.
+  [[nodiscard]] Task<Result<StoredHead>> head(CancelScope& scope);
+  // The body from that byte on: at full speed as far as it is there, then as it comes.
+  [[nodiscard]] std::unique_ptr<http::BodySource> body(std::uint64_t from = 0) &&;
+
+ private:
+  std::shared_ptr<Seat> seat_;
+};
+
+}  // namespace outrigger::filters
