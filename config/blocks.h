@@ -78,6 +78,12 @@ const Block& block_of<Hedge>();
 template <>
 const Block& block_of<LoopGuard>();
 template <>
+const Block& block_of<Idempotency>();
+template <>
+const Block& block_of<UpstreamKey>();
+template <>
+const Block& block_of<OnClientGone>();
+template <>
 const Block& block_of<FixedAnswer>();
 template <>
 const Block& block_of<Fallback>();
@@ -92,6 +98,6 @@ const Block& block_of<Credentials>();
 const Block& upstream_match_block();  // bound to Upstream
 
 // The fields of Policies, which defaults, profiles, upstreams and routes share.
-extern const std::array<Field, 22> kPolicyFields;
+extern const std::array<Field, 24> kPolicyFields;
 
 }  // namespace outrigger::config

@@ -202,6 +202,7 @@ struct Store {
   std::string path = "outrigger-data";
   Secret encryption_key;
   Secret previous_encryption_key;
+  ByteCount max_size = 4ull * 1024 * 1024 * 1024;  // of answers that are kept
   bool operator==(const Store&) const = default;
 };
 

@@ -61,14 +61,11 @@ constexpr Block kRoot{"", "The whole file.", kRootGroups, default_config};
 
 // DESIGN 4: blocks of later versions; then other names for them (resilience 4).
 constexpr std::array kReserved = {
-    ReservedKey{"idempotency", "idempotency"},
     ReservedKey{"cache", "cache"},
     ReservedKey{"dead_letter", "dead_letter"},
     ReservedKey{"checkpoint", "checkpoint"},
-    ReservedKey{"on_client_gone", "on_client_gone"},
     ReservedKey{"workflows", "workflows"},
     ReservedKey{"workflow", "workflows"},
-    ReservedKey{"dedupe", "idempotency"},
 };
 
 constexpr std::array kSynonyms = {
@@ -105,6 +102,9 @@ constexpr std::array kSynonyms = {
     Synonym{"failover", "fallback"},
     Synonym{"validation", "validate"},
     Synonym{"json_schema", "schema"},
+    Synonym{"dedupe", "idempotency"},
+    Synonym{"idempotent", "idempotency"},
+    Synonym{"ttl", "keep"},
     Synonym{"sign", "credentials"},
     Synonym{"api_key", "keys"},
     Synonym{"sigv4", "aws"},
@@ -183,6 +183,9 @@ std::span<const Block* const> all_blocks() {
                                   &block_of<Credentials>(),
                                   &block_of<AwsSigning>(),
                                   &block_of<LoopGuard>(),
+                                  &block_of<Idempotency>(),
+                                  &block_of<UpstreamKey>(),
+                                  &block_of<OnClientGone>(),
                                   &block_of<Commit>(),
                                   &block_of<UpstreamTls>(),
                                   &block_of<PoolLimits>(),

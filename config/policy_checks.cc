@@ -9,6 +9,7 @@
 #include "config/limit_checks.h"
 #include "config/lints.h"
 #include "config/loop_guard_checks.h"
+#include "config/once_checks.h"
 #include "config/policy_level.h"
 #include "config/units.h"
 #include "config/validate_checks.h"
@@ -120,6 +121,14 @@ void check_verify(const Level& level, Checker& checker) {
   }
 }
 
+bool has_keys(const Level& level) {
+  const auto& routes = level.upstream.routes;
+  return level.policies.idempotency ||
+         (level.route == nullptr && std::ranges::any_of(routes, [](const Route& route) {
+            return route.policies.idempotency.has_value();
+          }));
+}
+
 bool ever_opens(const CircuitBreaker& breaker) {
   const bool in_a_row = breaker.failures_in_a_row && !breaker.failure.empty();
   const bool rate = breaker.failure_rate && !(breaker.failure.empty() && breaker.rate_only.empty());
@@ -227,6 +236,10 @@ void check_level(const Level& level, Checker& checker) {
   if (says({"validate"})) check_schema(level.policies, level.path, level.whole, checker);
   if (says({"validate", "commit", "dialect"})) {
     check_validate_reach(level.policies, level.path, checker);
+  }
+  if (says({"idempotency", "replay"})) check_idempotency(level.policies, level.path, checker);
+  if (says({"on_client_gone"})) {
+    check_client_gone(level.policies, level.path, has_keys(level), checker);
   }
   if (says({"loop_guard"})) check_loop_guard(level.policies, level.path, checker);
   if (says({"credentials"})) {

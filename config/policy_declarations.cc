@@ -241,7 +241,7 @@ constexpr Type kRulesType{.kind = Kind::kList, .element = &kRuleType};
 
 }  // namespace
 
-constexpr std::array<Field, 22> kPolicyFields = {
+constexpr std::array<Field, 24> kPolicyFields = {
     field<&Policies::timeouts>("timeouts",
                                "How long each part of one attempt may take. `none` is no timer.",
                                "{headers: 20s, total: 60s}"),
@@ -293,6 +293,13 @@ constexpr std::array<Field, 22> kPolicyFields = {
     field<&Policies::loop_guard>(
         "loop_guard", "Answers a request from memory that fails with the same error every time.",
         "{failures: 3}"),
+    field<&Policies::idempotency>("idempotency",
+                                  "A request with a key is executed once; a repetition gets the "
+                                  "stored answer, or joins the call in flight.",
+                                  "{keep: 24h}"),
+    field<&Policies::on_client_gone>(
+        "on_client_gone", "What becomes of a request with a key when its last client leaves.",
+        "finish"),
     field<&Policies::shadow>(
         "shadow",
         "Policies that change nothing and only say what they would have done, in the access log "

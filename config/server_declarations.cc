@@ -180,6 +180,10 @@ constexpr std::array kStoreFields = {
         "previous_encryption_key",
         "What `encryption_key` was before: needed for one start after it was changed.",
         "\"${OUTRIGGER_STORE_KEY}\""),
+    field<&Store::max_size>(
+        "max_size",
+        "The most bytes of stored answers; beyond, requests with a new key are refused with 503.",
+        "16GiB", {.min = 1024 * 1024}),
 };
 constexpr std::array kStoreGroups = {Group{kStoreFields}};
 

@@ -11,6 +11,7 @@
 #include "filters/fallback/fallback.h"
 #include "filters/gateway/gateway.h"
 #include "filters/hedge/hedge.h"
+#include "filters/idempotency/idempotency.h"
 #include "filters/keep_alive/keep_alive.h"
 #include "filters/loop_guard/loop_guard.h"
 #include "filters/rate_limit/rate_limit.h"
@@ -25,7 +26,7 @@ namespace {
 bool needs_intake(const config::Policies& policies, bool adds_keys) noexcept {
   return policies.retry || policies.circuit_breaker || policies.commit.keep_alive ||
          !policies.fallback.empty() || policies.hedge || policies.loop_guard || policies.validate ||
-         policies.rate_limit || policies.concurrency || adds_keys;
+         policies.rate_limit || policies.concurrency || policies.idempotency || adds_keys;
 }
 
 }  // namespace
@@ -44,6 +45,12 @@ Chain ChainBuilder::in_order(ChainEnds ends, const config::Policies& policies,
   }
   if (policies.commit.keep_alive) {
     push(std::make_unique<KeepAlive>(policies));  // around all that takes long
+  }
+  if (policies.idempotency) {  // what follows runs on without its client
+    push(std::make_unique<Idempotency>(
+        IdempotencyContext{*context_.shared.once, context_.shared.files, *context_.executions,
+                           metrics},
+        policies, upstream));
   }
   if (policies.loop_guard) {  // sees what comes of a request in the end
     push(std::make_unique<LoopGuard>(context_.shared.failures, context_.shared.intake, policies,

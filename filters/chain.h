@@ -22,7 +22,8 @@ struct ChainContext {
   ObserveContext& observe;
   Shared& shared;
   RetryContext retry;
-  SchemaCache schemas = {};  // of requests, compiled
+  SchemaCache schemas = {};          // of requests, compiled
+  Executions* executions = nullptr;  // where requests with a key run; must be there for them
 };
 
 // What a chain's route and upstream, or the worker, bring.

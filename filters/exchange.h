@@ -91,6 +91,15 @@ struct Exchange;
 class KeyChoice;
 class ReplayBody;
 
+// Asked before each sending, when all is ready: an error, and nothing is sent. Not for probes.
+class SendGate {
+ public:
+  virtual Task<Status> before_send(Exchange& exchange) = 0;
+
+ protected:
+  ~SendGate() = default;
+};
+
 // Told once, after the answer was delivered or given up; see Exchange::when_delivered.
 class DeliveryObserver {
  public:
@@ -195,6 +204,14 @@ struct Exchange {
   std::uint32_t repair_prompts = 0;
   std::vector<Would, FrameAllocator<Would>> would_have;
   bool probing = false;  // what runs asks after an earlier attempt of the exchange
+
+  // Of a request with an idempotency key (filters/idempotency).
+  SendGate* gate = nullptr;
+  std::string_view step;          // the caller's Outrigger-Step, which the gateway takes off
+  std::string_view upstream_key;  // by which the upstream knows the request again
+  bool last_event = false;        // the event that ends the stream has come
+  // The chain that the exchange runs through, for whoever runs on when the client has left.
+  std::shared_ptr<const void> chain;
 };
 
 // Answers whose length in time says nothing of their health: event streams, gRPC, tunnels.

@@ -2,12 +2,14 @@
 // Belongs to the process and outlives the workers; survives reloads. Any thread.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "filters/circuit_breaker/shared_breakers.h"
 #include "filters/credentials/key_ring.h"
 #include "filters/hedge/shared_hedges.h"
+#include "filters/idempotency/once.h"
 #include "filters/intake/intake.h"
 #include "filters/limits/shared_limits.h"
 #include "filters/loop_guard/failure_memory.h"
@@ -43,6 +45,7 @@ struct Shared {
   ReplayMemory replay_memory;
   FileThread files;
   IntakeContext intake;
+  std::optional<Once> once;  // set before any chain has keys
 };
 
 }  // namespace outrigger::filters

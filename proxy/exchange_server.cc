@@ -17,6 +17,7 @@ Task<void> ExchangeServer::serve(http::Request&& request, http::ResponseSink& si
                                  const http::ClientInfo& client, CancelScope& scope) {
   const std::shared_ptr<Generation> generation = generation_;
   Exchange exchange(loop_, std::move(request), sink, client, scope);
+  exchange.chain = generation;
   http::Delivery delivery;
   Result<http::Response> response = std::unexpected(Error{});
   try {

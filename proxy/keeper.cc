@@ -1,6 +1,6 @@
 #include "proxy/keeper.h"
 
-#include <utility>
+#include <atomic>
 
 #include <fmt/format.h>
 
@@ -8,14 +8,64 @@
 
 namespace outrigger {
 
+// What is on disk: the journal's thread knows, and says when it is not what was given.
+struct Keeper::Kept {
+  std::vector<filters::SavedCooldown> cooldowns;  // of the journal's thread
+  std::atomic<bool> missed = false;               // the last write did not succeed
+  std::atomic<bool> told = false;                 // that is in the log
+};
+
+class Keeper::KeepJob final : public store::Job {
+ public:
+  KeepJob(Keeper& keeper, std::vector<filters::SavedCooldown> cooldowns)
+      : keeper_(keeper), cooldowns_(std::move(cooldowns)) {}
+  void run(store::Transaction& store) override {
+    filters::cooldown_changes(keeper_.kept_->cooldowns, cooldowns_).apply(store);
+  }
+  void settle(const Status& written) override {
+    if (!written) return keeper_.failed(written.error());
+    keeper_.kept_->cooldowns = std::move(cooldowns_);
+    keeper_.kept_->told = false;
+  }
+
+ private:
+  Keeper& keeper_;
+  std::vector<filters::SavedCooldown> cooldowns_;
+};
+
+Keeper::Keeper(config::Store settings, Logger& log)
+    : settings_(std::move(settings)), log_(log), kept_(std::make_shared<Kept>()) {}
+Keeper::~Keeper() = default;
+
 Status Keeper::open_store() {
-  auto opened = store::Store::open({.folder = settings_.path,
-                                    .encryption_key = settings_.encryption_key,
-                                    .previous_key = settings_.previous_encryption_key,
-                                    .env = nullptr});
-  if (!opened) return std::unexpected(std::move(opened).error());
-  store_ = std::move(*opened);
-  return {};
+  const store::Store::Setup setup{.folder = settings_.path,
+                                  .encryption_key = settings_.encryption_key,
+                                  .previous_key = settings_.previous_encryption_key,
+                                  .env = nullptr};
+  return journal_.open(setup, [this](store::Store& store) { return prepare(store); });
+}
+
+Status Keeper::prepare(store::Store& store) {
+  const auto credential_key = filters::load_credential_key(store);
+  if (!credential_key) return std::unexpected(credential_key.error());
+  auto secret = filters::load_record_secret(store);
+  if (!secret) return std::unexpected(std::move(secret).error());
+  auto cooldowns = filters::load_cooldowns(store);
+  if (!cooldowns) return std::unexpected(std::move(cooldowns).error());
+  kept_->cooldowns = std::move(*cooldowns);
+  store::Batch batch;
+  if (*credential_key) {
+    credential_key_ = **credential_key;
+  } else {
+    filters::put_credential_key(batch, credential_key_);
+  }
+  if (*secret) {
+    record_secret_ = **secret;
+  } else {
+    record_secret_ = filters::random_record_secret();
+    filters::put_record_secret(batch, record_secret_);
+  }
+  return batch.empty() ? Status{} : store.write(batch);
 }
 
 Status Keeper::open() {
@@ -27,38 +77,31 @@ Status Keeper::open() {
               {{"path", settings_.path}, {"mend", "give each its own store.path"}});
     return {};
   }
-  const auto key = filters::load_credential_key(*store_);
-  if (!key) return std::unexpected(key.error());
-  auto cooldowns = filters::load_cooldowns(*store_);
-  if (!cooldowns) return std::unexpected(std::move(cooldowns).error());
-  cooldowns_ = std::move(*cooldowns);
-  key_kept_ = key->has_value();
-  if (*key) credential_key_ = **key;
+  cooldowns_ = kept_->cooldowns;
   return {};
+}
+
+Status Keeper::require() {
+  return journal_.is_open() ? Status{} : open_store();
 }
 
 void Keeper::keep(std::vector<filters::SavedCooldown> cooldowns) {
-  if (busy_ || cooldowns == cooldowns_) return;
-  const Status written = write(cooldowns);
-  if (written) {
-    cooldowns_ = std::move(cooldowns);
-  } else if (!failing_) {
-    log_.warn("store", "cooldowns will not outlive a restart",
-              {{"why", written.error().detail.view()}});
-    busy_ = written.error().reason == "store_busy";
+  const bool missed = kept_->missed.exchange(false);
+  if (busy_ || (cooldowns == cooldowns_ && !missed)) return;
+  cooldowns_ = cooldowns;
+  if (!journal_.is_open()) {
+    if (const Status opened = open_store(); !opened) {
+      busy_ = opened.error().reason == "store_busy";
+      return failed(opened.error());
+    }
   }
-  failing_ = !written;
+  journal_.submit_always(std::make_unique<KeepJob>(*this, std::move(cooldowns)));
 }
 
-Status Keeper::write(const std::vector<filters::SavedCooldown>& cooldowns) {
-  if (store_ == nullptr) {
-    if (Status opened = open_store(); !opened) return opened;
-  }
-  store::Batch batch = filters::cooldown_changes(cooldowns_, cooldowns);
-  if (!key_kept_) filters::put_credential_key(batch, credential_key_);
-  if (Status written = store_->write(batch); !written) return written;
-  key_kept_ = true;
-  return {};
+void Keeper::failed(const Error& error) {
+  kept_->missed = true;
+  if (kept_->told.exchange(true)) return;
+  log_.warn("store", "cooldowns will not outlive a restart", {{"why", error.detail.view()}});
 }
 
 }  // namespace outrigger

@@ -7,42 +7,60 @@
 #include <vector>
 
 #include "config/config.h"
+#include "filters/idempotency/record_secret.h"
 #include "filters/intake/siphash.h"
 #include "filters/retry/cooldowns.h"
 #include "proxy/base/log.h"
 #include "proxy/base/result.h"
-#include "proxy/store/store.h"
+#include "proxy/store/journal.h"
 
 namespace outrigger {
 
 class Keeper {
  public:
   // `log` outlives it.
-  Keeper(config::Store settings, Logger& log) : settings_(std::move(settings)), log_(log) {}
+  Keeper(config::Store settings, Logger& log);
+  ~Keeper();
+  Keeper(const Keeper&) = delete;
+  Keeper& operator=(const Keeper&) = delete;
 
   // Reads what is there. One that another process has open is passed over with a line in the log:
   // then nothing is kept. Errors, for a person: the store cannot be read, or not by this key.
   Status open();
+  // Makes the store where there is none: records of keys need it. Errors as of open(), and that
+  // another process has it.
+  Status require();
   // By which credentials are hashed.
   [[nodiscard]] const filters::SipKey& credential_key() const noexcept { return credential_key_; }
+  // By which records are named; after require().
+  [[nodiscard]] const filters::RecordSecret& record_secret() const noexcept {
+    return record_secret_;
+  }
   [[nodiscard]] const std::vector<filters::SavedCooldown>& cooldowns() const noexcept {
     return cooldowns_;
   }
   // Keeps these instead of what was kept. What fails is logged once, and tried again.
   void keep(std::vector<filters::SavedCooldown> cooldowns);
+  // Takes jobs while the store is open.
+  [[nodiscard]] store::Journal& journal() noexcept { return journal_; }
+  // Brings to the disk what was given.
+  void stop() { journal_.stop(); }
 
  private:
+  struct Kept;
+  class KeepJob;
   Status open_store();
-  Status write(const std::vector<filters::SavedCooldown>& cooldowns);
+  Status prepare(store::Store& store);
+  void failed(const Error& error);
 
   const config::Store settings_;
   Logger& log_;
-  std::unique_ptr<store::Store> store_;
-  bool busy_ = false;      // another process has it
-  bool failing_ = false;   // the last write did not succeed
-  bool key_kept_ = false;  // in the store
+  bool busy_ = false;  // another process has it
   filters::SipKey credential_key_ = filters::random_sip_key();
-  std::vector<filters::SavedCooldown> cooldowns_;  // as they are kept
+  filters::RecordSecret record_secret_{};
+  std::vector<filters::SavedCooldown> cooldowns_;  // as they are to be kept
+  std::shared_ptr<Kept> kept_;                     // as they are
+  store::Journal journal_;                         // last: its thread uses the rest
 };
 
 }  // namespace outrigger

@@ -71,6 +71,15 @@ std::vector<Secret> secrets_of(const config::Config& config) {
   return secrets;
 }
 
+bool uses_keys(const config::Config& config) {
+  return std::ranges::any_of(config.upstreams, [](const config::Upstream& upstream) {
+    return upstream.policies.idempotency ||
+           std::ranges::any_of(upstream.routes, [](const config::Route& route) {
+             return route.policies.idempotency.has_value();
+           });
+  });
+}
+
 bool needs_restart(const config::Config& running_config, const config::Config& wanted_config) {
   const config::Server& running = running_config.server;
   const config::Server& wanted = wanted_config.server;

@@ -23,6 +23,8 @@ Status override_address(config::ListenAddress& address, const std::optional<std:
 // An address to bind to; names are not resolved. Error: kConfig.
 Result<SocketAddress> to_address(const config::ListenAddress& address);
 
+// Whether any route has idempotency keys: then there must be a store.
+[[nodiscard]] bool uses_keys(const config::Config& config);
 // Whether a reload leaves something of the new settings unapplied: sockets, threads and logs are
 // made once, and the store is opened once.
 [[nodiscard]] bool needs_restart(const config::Config& running, const config::Config& wanted);

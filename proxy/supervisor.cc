@@ -53,6 +53,7 @@ class Supervisor final : private Timer {
   Status make_process();
   Status share_among_filters();
   void keep_cooldowns();
+  void begin_records();
   void on_fire() override;
   void bear(const config::Overload& policy);
   void mask_secrets_of(const config::Config& now, const config::Config& before);
@@ -101,8 +102,10 @@ Supervisor::~Supervisor() {
   disarm();
   if (filters_) filters_->files.stop();  // while the loops that it posts to are there
   for (const auto& worker : workers_) worker->stop();
-  workers_.clear();
+  for (const auto& worker : workers_) worker->join();
   if (filters_ && blueprint_) keep_cooldowns();
+  if (keeper_) keeper_->stop();  // what it tells is posted to the loops
+  workers_.clear();
 }
 
 config::Loaded Supervisor::read_config() const {
@@ -178,18 +181,33 @@ Status Supervisor::make_process() {
 Status Supervisor::share_among_filters() {
   keeper_.emplace(config_->store, log());
   if (Status opened = keeper_->open(); !opened) return opened;
+  if (uses_keys(*config_)) {
+    if (Status made = keeper_->require(); !made) return made;
+  }
   filters_ = std::make_unique<filters::Shared>(
       filters::SharedBreakers::Setup{
           .listener = [this](const filters::Transition& it) { filters::log_transition(log(), it); },
           .seed = secure_seed()},
       keeper_->credential_key(), config_->store.path,
       std::filesystem::temp_directory_path().string());
+  if (uses_keys(*config_)) begin_records();
   filters_->keys.listen([this](const auto& change) { filters::log_key_change(log(), change); });
   overload_ = std::make_unique<OverloadWatch>(loop_, filters_->pressure, *metrics_, log());
   bear(config_->server.overload);
   filters_->cooldowns.restore(keeper_->cooldowns(), loop_.fresh_now(), WallClock::system() / 1000);
   loop_.arm(*this, kKeepEvery);
   return {};
+}
+
+// What an earlier process was at work on is found while this one serves.
+void Supervisor::begin_records() {
+  filters_->once.emplace(keeper_->journal(), keeper_->record_secret());
+  filters_->once->ledger.bound({.bytes = config_->store.max_size});
+  filters_->once->ledger.recover([this](std::size_t unknown, std::size_t released) {
+    if (unknown + released == 0) return;
+    log().warn("idempotency", "an earlier process ended in the middle of requests with a key",
+               {{"outcome_unknown", unknown}, {"not_executed", released}});
+  });
 }
 
 // Those of the configuration before may be on their way still.
@@ -215,6 +233,7 @@ void Supervisor::keep_cooldowns() {
 
 void Supervisor::on_fire() {
   keep_cooldowns();
+  if (filters_->once) filters_->once->ledger.sweep();
   loop_.arm(*this, kKeepEvery);
 }
 
@@ -340,6 +359,10 @@ void Supervisor::reload(std::string_view reason) {
   auto blueprint = draw_blueprint(*config, static_cast<unsigned>(workers_.size()), ticket_keys_,
                                   addresses_, blueprint_.get());
   if (!blueprint) return refuse(blueprint.error().detail);
+  if (uses_keys(**config) && !filters_->once) {
+    if (const Status made = keeper_->require(); !made) return refuse(made.error().detail);
+    begin_records();
+  }
   if (needs_restart(*config_, **config)) {
     log().warn("config", "addresses, workers, logs and the store change only with a restart", {});
   }

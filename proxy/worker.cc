@@ -14,6 +14,10 @@ Worker::Worker(unsigned index, ProcessState& process, std::vector<Fd> listeners,
       blueprint_(std::move(blueprint)) {}
 
 Worker::~Worker() {
+  join();
+}
+
+void Worker::join() {
   if (thread_.joinable()) thread_.join();
 }
 

@@ -46,6 +46,8 @@ class Worker {
   void drain(std::function<void()> drained);
   // Ends everything at once.
   void stop();
+  // Waits for that.
+  void join();
 
  private:
   void main(std::function<void()> serving);

@@ -62,12 +62,15 @@ WorkerCore::WorkerCore(unsigned index, ProcessState& process, EventLoop& loop,
       observe_(metrics_, channel_of(process.access_log), process.access_style, secure_seed()),
       chain_{observe_,
              process.filters,
-             {process.filters.budgets, process.filters.cooldowns, random_, metrics_}},
+             {process.filters.budgets, process.filters.cooldowns, random_, metrics_},
+             {},
+             &executions_},
       exchanges_(loop, metrics_, process.log),
       accepted_(metrics_.counter(Metric::kConnections,
                                  {"proxy", blueprint->config->server.tls ? "tls" : "plain"})),
       active_(metrics_.gauge(Metric::kConnectionsActive,
                              {"proxy", blueprint->config->server.tls ? "tls" : "plain"})),
+      executions_(loop),
       connections_(loop) {
   apply(std::move(blueprint));
   for (Fd& fd : listeners) {
@@ -81,6 +84,7 @@ WorkerCore::WorkerCore(unsigned index, ProcessState& process, EventLoop& loop,
 WorkerCore::~WorkerCore() {
   listeners_.clear();
   scope_.cancel({Errc::kCancelled, Origin::kProxy, "stopping"});
+  executions_.scope.cancel({Errc::kCancelled, Origin::kProxy, "stopping"});
 }
 
 void WorkerCore::apply(std::shared_ptr<const Blueprint> blueprint) {
@@ -133,8 +137,18 @@ void WorkerCore::drain(std::function<void()> drained) {
   listeners_.clear();
   // A connection may end at once, and only itself: then it leaves the list.
   for (auto next = open_.begin(); next != open_.end();) (*next++)->drain();
-  if (connections_.empty()) return drained();
-  connections_.on_empty(std::move(drained));
+  const std::function<void()> look = [this, drained = std::move(drained)] {
+    when_all_ended(drained);
+  };
+  connections_.on_empty(look);
+  executions_.group.on_empty(look);
+  look();
+}
+
+// What a client has left behind is finished, too.
+void WorkerCore::when_all_ended(const std::function<void()>& drained) {
+  if (!connections_.empty() || !executions_.group.empty()) return;
+  if (!std::exchange(drained_, true)) drained();
 }
 
 void WorkerCore::probe_changed(std::string_view endpoint, bool up, std::string_view why) {

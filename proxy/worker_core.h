@@ -37,6 +37,7 @@ class WorkerCore final : private Timer {
   void ejected(std::string_view upstream, std::string_view endpoint);
   void on_fire() override;
   void measure_pools();
+  void when_all_ended(const std::function<void()>& drained);
 
   const unsigned index_;
   ProcessState& process_;
@@ -52,6 +53,8 @@ class WorkerCore final : private Timer {
   std::vector<std::unique_ptr<Listener>> listeners_;
   Counter accepted_;
   Gauge active_;
+  bool drained_ = false;
+  filters::Executions executions_;
   TaskGroup connections_;  // last: its frames use the members above
 };
 

@@ -97,6 +97,7 @@ void StreamBody::flush_kept() {
 void StreamBody::note(EventKind kind) {
   judge_.note_usage(stream_.data());
   if (kind == EventKind::kNothing) return;
+  if (kind == EventKind::kTerminal) judge_.exchange().last_event = true;
   if (timer_ != nullptr) timer_->on_event();
   if (!std::exchange(spoke_, true)) judge_.note_answered(judge_.exchange().loop.now());
   if (kind != EventKind::kError || std::exchange(told_, true)) return;

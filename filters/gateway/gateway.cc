@@ -23,6 +23,8 @@ void remove_own(Exchange& exchange) {
       exchange.deadline_asked = field.value;
     } else if (http::equals_ignore_case(field.name, "outrigger-execution")) {
       exchange.execution = field.value;
+    } else if (http::equals_ignore_case(field.name, "outrigger-step")) {
+      exchange.step = field.value;
     }
     return true;
   });

@@ -39,6 +39,8 @@ Lane::Lane(Exchange& whole_exchange, const Slice& body, std::uint64_t avoid,
   exchange_.avoid = whole_.avoid | avoid;
   exchange_.avoid_strictly = whole_.avoid_strictly;
   exchange_.probing = whole_.probing;
+  exchange_.gate = whole_.gate;
+  exchange_.upstream_key = whole_.upstream_key;
   exchange_.when_concluded(*this);
 }
 

@@ -32,8 +32,10 @@ std::string base32(const Digest& digest) {
 }  // namespace
 
 std::string upstream_key(StoreKey store_key, const RecordId& id, const RequestKey& key,
-                         std::uint32_t generation, const config::UpstreamKey& policy) {
-  const bool clients = key.source == KeySource::kHeader || key.source == KeySource::kJson;
+                         std::uint32_t generation, const config::UpstreamKey& policy,
+                         KeyText text) {
+  const bool clients = text == KeyText::kAsItIs &&
+                       (key.source == KeySource::kHeader || key.source == KeySource::kJson);
   const std::size_t most = std::max<std::size_t>(policy.max_length, kLeastLength);
   if (clients && generation == 0 && key.text.size() <= most && is_plain(key.text)) return key.text;
   std::string hash =

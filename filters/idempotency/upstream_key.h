@@ -11,12 +11,15 @@
 
 namespace outrigger::filters {
 
-// The client's own text where that can be told as it is, else a hash of the record and the
+enum class KeyText : std::uint8_t { kAsItIs, kHashed };
+
+// The client's own text where that may and can be told as it is, else a hash of the record and the
 // generation in lower-case letters and digits: the same after every crash, another one for each
 // edited resubmission, which the upstream would refuse under the key of what was sent before. At
 // most max_length characters, and never empty.
 [[nodiscard]] std::string upstream_key(StoreKey store_key, const RecordId& id,
                                        const RequestKey& key, std::uint32_t generation,
-                                       const config::UpstreamKey& policy);
+                                       const config::UpstreamKey& policy,
+                                       KeyText text = KeyText::kAsItIs);
 
 }  // namespace outrigger::filters

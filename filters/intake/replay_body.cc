@@ -42,7 +42,7 @@ bool ReplayBody::ready() const noexcept {
   if (at_ < kept_) return next_ < memory_.size();
   if (ended_) return true;
   const bool in_memory = spill_ == nullptr && memory_bytes_ + kReadBack <= kInMemory;
-  return inner_->ready() && (!keeping_ || in_memory);
+  return inner_ != nullptr && inner_->ready() && (!keeping_ || in_memory);
 }
 
 Task<Result<Slice>> ReplayBody::read_on(CancelScope& scope) {
@@ -134,6 +134,28 @@ Task<Status> ReplayBody::read_ahead(std::size_t bytes, CancelScope& scope) {
     push(more);
   }
   if (kept_ > most_.bytes) give_up(most_.why);
+  co_return Status{};
+}
+
+Task<Status> ReplayBody::read_all(std::function<void(std::string_view)> look, CancelScope& scope) {
+  for (const Slice& slice : memory_) look(slice.view());
+  while (!ended_) {
+    CO_TRY(const Slice more, co_await inner_->read(scope));
+    ended_ = more.empty();
+    if (ended_) break;
+    look(more.view());
+    CO_TRY(co_await keep(more, scope));
+    if (!keeping_) break;
+  }
+  if (!keeping_) {
+    co_return fail(Errc::kTooLarge, Origin::kClient, "idempotency_body_too_large",
+                   "a request with a key is read whole before it is sent, and this one is longer "
+                   "than can be kept (" +
+                       std::string(why_not()) + ")");
+  }
+  if (const http::Headers* trailers = inner_->trailers()) trailers_ = *trailers;
+  inner_.reset();
+  rewind();
   co_return Status{};
 }
 

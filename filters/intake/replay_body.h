@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,6 +15,7 @@
 #include "filters/intake/replay_memory.h"
 #include "filters/intake/scratch_file.h"
 #include "proxy/http/body.h"
+#include "proxy/http/headers.h"
 #include "proxy/runtime/dispatcher.h"
 #include "proxy/runtime/file_thread.h"
 
@@ -46,12 +48,17 @@ class ReplayBody final : public http::BodySource {
   Task<Result<Slice>> read(CancelScope& scope) override;
   [[nodiscard]] bool ready() const noexcept override;
   [[nodiscard]] const http::Headers* trailers() const noexcept override {
-    return inner_->trailers();
+    return inner_ == nullptr ? (trailers_ ? &*trailers_ : nullptr) : inner_->trailers();
   }
 
   // Reads from the client, before anybody else does, until `bytes` are kept or the body has ended;
   // they are kept whatever the limits. To be read from the start afterwards.
   Task<Status> read_ahead(std::size_t bytes, CancelScope& scope);
+  // Reads all of it from the client, before anybody else does, and keeps it, as far as `most` and
+  // the disk allow; each piece is shown to `look`. To be read from the start afterwards. Errors,
+  // besides the client's: kTooLarge `idempotency_body_too_large`. The client's connection is of no
+  // use to it any more.
+  Task<Status> read_all(std::function<void(std::string_view)> look, CancelScope& scope);
   // What is kept in memory, from the start, at most `most` bytes.
   [[nodiscard]] std::string prefix(std::size_t most) const;
   // Whether the client's last byte is kept or passed on.
@@ -85,7 +92,8 @@ class ReplayBody final : public http::BodySource {
 
   Dispatcher& loop_;
   const ReplayContext& context_;
-  std::unique_ptr<http::BodySource> inner_;
+  std::unique_ptr<http::BodySource> inner_;  // nullptr: all was read and is kept
+  std::optional<http::Headers> trailers_;    // then
   const Most most_;
   const std::optional<std::uint64_t> length_;
   std::vector<Slice> memory_;

@@ -10,7 +10,7 @@ bool FailureMemory::guards(std::uint64_t outline, TimePoint now) const {
   return found != outlines_.end() && found->second.guarded_until > now;
 }
 
-std::optional<FailureMemory::Guarded> FailureMemory::find(const Fingerprint& print, TimePoint now) {
+std::optional<FailureMemory::Guarded> FailureMemory::find(const FailurePrint& print, TimePoint now) {
   const std::scoped_lock lock(mutex_);
   const auto found = entries_.find(print.whole);
   if (found == entries_.end() || found->second.guarded_until <= now) return std::nullopt;
@@ -19,7 +19,7 @@ std::optional<FailureMemory::Guarded> FailureMemory::find(const Fingerprint& pri
   return Guarded{entry.answer, entry.in_a_row, entry.guarded_until - now};
 }
 
-void FailureMemory::note(const Fingerprint& print, FailedAnswer answer,
+void FailureMemory::note(const FailurePrint& print, FailedAnswer answer,
                          const config::LoopGuard& policy, TimePoint now) {
   const std::scoped_lock lock(mutex_);
   auto found = entries_.find(print.whole);
@@ -54,7 +54,7 @@ void FailureMemory::note(const Fingerprint& print, FailedAnswer answer,
   make_room();
 }
 
-void FailureMemory::forget(const Fingerprint& print) {
+void FailureMemory::forget(const FailurePrint& print) {
   const std::scoped_lock lock(mutex_);
   const auto found = entries_.find(print.whole);
   if (found != entries_.end()) drop(found);

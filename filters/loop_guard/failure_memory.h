@@ -20,7 +20,7 @@
 namespace outrigger::filters {
 
 // A request by keyed hashes: of all but its body, and of all.
-struct Fingerprint {
+struct FailurePrint {
   std::uint64_t outline = 0;
   std::uint64_t whole = 0;
 };
@@ -51,12 +51,12 @@ class FailureMemory {
     Duration left{0};
   };
   // What such a request is answered, where it is guarded.
-  [[nodiscard]] std::optional<Guarded> find(const Fingerprint& print, TimePoint now);
+  [[nodiscard]] std::optional<Guarded> find(const FailurePrint& print, TimePoint now);
   // It failed. Another status or verdict than before begins a new row.
-  void note(const Fingerprint& print, FailedAnswer answer, const config::LoopGuard& policy,
+  void note(const FailurePrint& print, FailedAnswer answer, const config::LoopGuard& policy,
             TimePoint now);
   // It went well, or failed otherwise: the row is broken.
-  void forget(const Fingerprint& print);
+  void forget(const FailurePrint& print);
 
   [[nodiscard]] std::size_t size() const;
   [[nodiscard]] std::size_t bytes() const;

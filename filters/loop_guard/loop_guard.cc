@@ -75,12 +75,12 @@ std::uint64_t LoopGuard::hash(const Outline& outline) const {
   return siphash(intake_.credential_key, text);
 }
 
-std::optional<Fingerprint> LoopGuard::fingerprint(std::uint64_t outline,
+std::optional<FailurePrint> LoopGuard::fingerprint(std::uint64_t outline,
                                                   const Rewinder& body) const {
   const std::optional<std::string> text = body.whole();
   if (!text) return std::nullopt;
   const SipKey key{intake_.credential_key[0] ^ outline, intake_.credential_key[1] + outline};
-  return Fingerprint{outline, siphash(key, *text)};
+  return FailurePrint{outline, siphash(key, *text)};
 }
 
 // A body that is still coming is read ahead only where a request of the same outline is guarded.
@@ -92,7 +92,7 @@ Task<Result<std::optional<FailureMemory::Guarded>>> LoopGuard::look(Exchange& ex
   if (exchange.replay != nullptr) {
     CO_TRY(co_await exchange.replay->read_ahead(ReplayBody::kInMemory, *exchange.scope));
   }
-  const std::optional<Fingerprint> print = fingerprint(hashed, body);
+  const std::optional<FailurePrint> print = fingerprint(hashed, body);
   if (!print) co_return std::nullopt;
   co_return memory_.find(*print, exchange.loop.now());
 }
@@ -106,7 +106,7 @@ void LoopGuard::learn(const Exchange& exchange, const Outline& outline, const Re
   const TimePoint now = exchange.loop.now();
   const bool failed = is_loop_failure(last.verdict, last.status, exchange.request.head.method);
   if (!failed && memory_.quiet(now)) return;
-  const std::optional<Fingerprint> print = fingerprint(hash(outline), body);
+  const std::optional<FailurePrint> print = fingerprint(hash(outline), body);
   if (!print) return;
   const Slice* whole = outcome->body.whole();
   if (failed && whole != nullptr && whole->size() <= kMostBody) {

@@ -40,7 +40,7 @@ class LoopGuard final : public Filter {
   [[nodiscard]] static Outline outline_of(const Exchange& exchange);
   [[nodiscard]] std::uint64_t hash(const Outline& outline) const;
   // Nothing where the body is not whole in memory.
-  [[nodiscard]] std::optional<Fingerprint> fingerprint(std::uint64_t outline,
+  [[nodiscard]] std::optional<FailurePrint> fingerprint(std::uint64_t outline,
                                                        const Rewinder& body) const;
   [[nodiscard]] Task<Result<std::optional<Guarded>>> look(Exchange& exchange,
                                                           const Outline& outline,

@@ -12,8 +12,10 @@
 namespace outrigger::filters {
 namespace {
 
-KeySent key_sent(const http::Headers& headers) noexcept {
-  return headers.get(http::HeaderId::kIdempotencyKey).empty() ? KeySent::kNo : KeySent::kYes;
+KeySent key_sent(const Exchange& exchange) noexcept {
+  const http::Headers& headers = exchange.request.head.headers;
+  const bool none = headers.get(http::HeaderId::kIdempotencyKey).empty();
+  return none && exchange.upstream_key.empty() ? KeySent::kNo : KeySent::kYes;
 }
 
 // Verdicts that another key may not meet.
@@ -32,7 +34,7 @@ bool is_limited(const Error& error) noexcept {
 Tries::Tries(RetryRoute& route, Exchange& exchange)
     : route_(route), exchange_(exchange), body_(exchange), begun_(exchange.attempts.size()) {
   http::RequestHead& head = exchange.request.head;
-  KeySent key = key_sent(head.headers);
+  KeySent key = key_sent(exchange);
   if (key == KeySent::kNo && adds_key(route.policies, head.method)) {
     if (!route.shadow) head.headers.set("Idempotency-Key", exchange.id());
     key = KeySent::kYes;

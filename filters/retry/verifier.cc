@@ -125,7 +125,8 @@ Task<Result<std::optional<http::Response>>> Verifier::ask(std::optional<std::str
 
 // The template is a target below the upstream's base path, like those of its routes.
 std::optional<std::string> Verifier::target_for(const std::optional<std::string>& body) const {
-  const std::string_view key = exchange_.request.head.headers.get(http::HeaderId::kIdempotencyKey);
+  std::string_view key = exchange_.upstream_key;
+  if (key.empty()) key = exchange_.request.head.headers.get(http::HeaderId::kIdempotencyKey);
   std::optional<std::string> target = probe_target(verify_.get, key, body);
   const config::Upstream* upstream = exchange_.routed.upstream;
   if (target && upstream != nullptr && !upstream->endpoints.empty()) {

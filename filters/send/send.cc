@@ -4,7 +4,25 @@
 
 namespace outrigger::filters {
 
+namespace {
+
+bool is_gated(const Exchange& exchange) noexcept {
+  return exchange.gate != nullptr && !exchange.probing;
+}
+
+}  // namespace
+
+// No frame of its own where nobody is asked.
 Task<Result<http::Response>> Send::handle(Exchange& exchange, Next) {
+  return is_gated(exchange) ? send_asked(exchange) : send(exchange);
+}
+
+Task<Result<http::Response>> Send::send_asked(Exchange& exchange) const {
+  CO_TRY(co_await exchange.gate->before_send(exchange));
+  co_return co_await send(exchange);
+}
+
+Task<Result<http::Response>> Send::send(Exchange& exchange) const {
   return cluster_.send(exchange.request, *exchange.scope, exchange.recorder,
                        {.endpoints = exchange.avoid, .strictly = exchange.avoid_strictly});
 }

@@ -16,6 +16,9 @@ class Send final : public Filter {
   Task<Result<http::Response>> handle(Exchange& exchange, Next next) override;
 
  private:
+  Task<Result<http::Response>> send_asked(Exchange& exchange) const;
+  Task<Result<http::Response>> send(Exchange& exchange) const;
+
   upstream::Cluster& cluster_;
 };
 

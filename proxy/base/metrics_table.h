@@ -57,6 +57,7 @@ enum class Metric : std::uint8_t {
   kFallbacks,
   kValidations,
   kLoopGuardAnswers,
+  kIdempotency,
   kOverload,
   kWouldHave,
   kTelemetryDropped,

@@ -103,8 +103,9 @@ void append_sf_string(std::string& out, std::string_view text) {
 // Tells SDKs what to do (llm 2.2): what we refuse or have given up on is not worth another try of
 // theirs.
 void add_retry_advice(Headers& headers, const Problem& problem, int status) {
-  headers.add_view(HeaderId::kOther, "x-should-retry", "false");
-  headers.add_view(HeaderId::kOther, "stripe-should-retry", "false");
+  const std::string_view again = problem.kind->passing ? "true" : "false";
+  headers.add_view(HeaderId::kOther, "x-should-retry", again);
+  headers.add_view(HeaderId::kOther, "stripe-should-retry", again);
   std::optional<Duration> wait = problem.retry_after;
   if (!wait && (status == 429 || status == 503)) wait = 1s;
   if (!wait) return;

@@ -31,6 +31,7 @@ struct ProblemKind {
   std::string_view title;
   std::string_view explanation;  // what happened, for `outrigger explain`
   std::string_view mend;         // what to do about it
+  bool passing = false;          // the same request is worth another try of the client's
 };
 
 // All kinds, sorted by code.

@@ -13,6 +13,11 @@ constexpr ProblemKind kKinds[] = {
      "paths "
      "differently, so the proxy refuses them instead of guessing.",
      "Send the path that is meant, without '.' and '..' segments."},
+    {"answer_gone", 410, "http_request_denied", "The answer of this key is not kept any more",
+     "A request with this idempotency key was executed, and its answer is gone: idempotency.keep is "
+     "over, or it was longer than idempotency.max_answer. Nothing was sent.",
+     "If the work is to be done once more, send it with a new key; idempotency.keep and max_answer "
+     "set what is kept, and idempotency.reuse lets the key be used again."},
     {"bad_request", 400, "http_request_error", "The request is not valid HTTP",
      "The request breaks a rule of HTTP or is ambiguous in a way that two peers could read "
      "differently (RFC 9112, RFC 9113). Nothing was sent upstream.",
@@ -64,6 +69,10 @@ constexpr ProblemKind kKinds[] = {
      "sent; from time to time a request is let through to see whether that has changed.",
      "Look in the proxy's log for the keys that were set aside; renew them or add credit, and name "
      "new ones in `credentials`."},
+    {"dead_lettered", 409, "http_request_denied", "The request of this key has failed for good",
+     "A request with this idempotency key was given up and is among the dead letters. Nothing was "
+     "sent.",
+     "Look at the dead letter and resubmit or discard it; a new key is new work."},
     {"deadline_exceeded", 504, "http_response_timeout", "The deadline has passed",
      "No attempt was answered before the deadline of the route or of the caller "
      "(x-stainless-timeout, grpc-timeout, Outrigger-Deadline).",
@@ -140,6 +149,31 @@ constexpr ProblemKind kKinds[] = {
     {"http_upgrade_failed", 502, "http_upgrade_failed", "The upstream did not upgrade properly",
      "The upstream accepted an upgrade that was not asked for, or broke its handshake.",
      "Check that the upstream serves this protocol at this path."},
+    {"idempotency_body_too_large", 413, "http_request_error",
+     "The request body is too large for a key",
+     "A request with an idempotency key is read whole before it is sent, to tell it from another "
+     "with the same key, and this one is longer than can be kept. Nothing was sent.",
+     "Raise retry.buffer or server.overload.replay_buffers, or send the request without a key."},
+    {"idempotency_in_flight", 409, "http_request_denied", "The request of this key is being executed",
+     "Another request with this idempotency key is being executed, and its answer has not begun in "
+     "the time of idempotency.wait. Nothing was sent.",
+     "Send the same request again after Retry-After: it gets the answer.", true},
+    {"idempotency_key_invalid", 400, "http_request_error", "The idempotency key is not valid",
+     "An idempotency key has 1 to 255 visible ASCII characters, with or without the quotes of RFC "
+     "8941.",
+     "Send a key such as a UUID."},
+    {"idempotency_key_missing", 400, "http_request_error", "The request has no idempotency key",
+     "The route asks for an idempotency key (idempotency.required), and this write has none. "
+     "Nothing was sent.",
+     "Send an Idempotency-Key header with a value that is new for each piece of work, and the same "
+     "for each repetition of it."},
+    {"idempotency_key_repeated", 400, "http_request_error", "The idempotency key stands there twice",
+     "The request has several header lines with an idempotency key.", "Send one."},
+    {"idempotency_key_reused", 422, "http_request_denied",
+     "Another request has used this idempotency key",
+     "The key was used by a request with another method, target or body. Nothing was sent.",
+     "Send each piece of work with a key of its own; if only members that do not matter differ, "
+     "idempotency.fingerprint: json and exclude leave them out."},
     {"invalid_response", 502, "http_protocol_error", "The upstream's answer is no valid success",
      "The upstream answered with a success whose body is not what it says: an HTML page or nothing "
      "where JSON was due, or broken JSON; or `validate` found that it does not fit its schema, and "
@@ -151,6 +185,12 @@ constexpr ProblemKind kKinds[] = {
     {"method_not_implemented", 501, "http_request_error", "The method is not supported",
      "The request method or its coding is not one that the proxy handles.",
      "Use a standard method."},
+    {"outcome_unknown", 409, "http_request_denied", "Whether it was executed is not known",
+     "A request with this idempotency key may have been executed: its answer was lost. The upstream "
+     "does not know keys, or not for so long, and there is no way to ask it, so nothing is sent "
+     "again on a guess.",
+     "Look whether it happened. If it did not, send it with a new key. `replay: keyed` where the "
+     "upstream honours keys, or `verify` where it can be asked, let the proxy find out itself."},
     {"overloaded", 503, "connection_limit_reached", "The proxy is at a limit",
      "A configured bound on connections, streams or waiting requests is reached.",
      "Send less at a time, or raise the bound that the detail names."},
@@ -180,6 +220,21 @@ constexpr ProblemKind kKinds[] = {
     {"request_head_timeout", 408, "http_request_error", "The request head came too slowly",
      "The header section of the request was not complete in server.limits.head_time.",
      "Look for a stalled client or network."},
+    {"store_busy", 503, "http_request_denied", "The store is behind",
+     "So many requests with a key wait for the disk that this one would wait too long. Nothing was "
+     "sent.",
+     "Come back after Retry-After; if it lasts, the disk is too slow or failing.", true},
+    {"store_corrupt", 503, "proxy_internal_error", "The store is damaged",
+     "What the store has of this key is not what was written, so nothing was sent on a guess.",
+     "Stop the proxy and run `outrigger store check`; restore a backup if it names records."},
+    {"store_full", 503, "http_request_denied", "The store is full",
+     "The store holds as much as store.max_size allows, so that a request which is begun can be "
+     "brought to its end. Nothing was sent.",
+     "Raise store.max_size, or keep answers for less time (idempotency.keep).", true},
+    {"store_io", 503, "proxy_internal_error", "The store cannot be written",
+     "The disk refused what must be kept before a request with a key is sent. Nothing was sent; or, "
+     "where an answer had begun, it was cut before its end.",
+     "Look at the proxy's log: a full disk, or one that fails.", true},
     {"stream_refused", 502, "connection_terminated", "The upstream refused the stream",
      "The upstream refused the HTTP/2 stream before it did anything with it (REFUSED_STREAM), "
      "again "

@@ -203,14 +203,15 @@ Result<std::optional<std::string>> Store::get(std::string_view key) const {
   return std::optional(std::move(*plain));
 }
 
-Status Store::scan(std::string_view prefix, const Visit& visit) const {
+Status Store::scan_from(std::string_view prefix, std::string_view from, const Visit& visit) const {
   Status status;
-  Status scanned = database_->scan(prefix, [&](std::string_view key, std::string_view sealed) {
+  const auto open_and_visit = [&](std::string_view key, std::string_view sealed) {
     if (is_own(key)) return true;
     const Result<std::string> plain = open_record(key, sealed);
     if (!plain) status = std::unexpected(plain.error());
     return plain && visit(key, *plain);
-  });
+  };
+  Status scanned = database_->scan(prefix, open_and_visit, from);
   return scanned ? status : scanned;
 }
 

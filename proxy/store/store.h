@@ -26,6 +26,13 @@ class Batch {
   }
   void erase(std::string key) { changes_.push_back({std::move(key), std::nullopt}); }
   [[nodiscard]] bool empty() const noexcept { return changes_.empty(); }
+  // Makes the same changes to something else that has put() and erase().
+  template <class To>
+  void apply(To& to) const {
+    for (const Change& change : changes_) {
+      change.value ? to.put(change.key, *change.value) : to.erase(change.key);
+    }
+  }
 
  private:
   friend class Store;
@@ -68,7 +75,11 @@ class Store {
   [[nodiscard]] Result<std::optional<std::string>> get(std::string_view key) const;
   using Visit = std::function<bool(std::string_view key, std::string_view value)>;
   // In order of keys; a damaged record ends it with an error.
-  Status scan(std::string_view prefix, const Visit& visit) const;
+  Status scan(std::string_view prefix, const Visit& visit) const {
+    return scan_from(prefix, {}, visit);
+  }
+  // From the first key on that is not before `from`.
+  Status scan_from(std::string_view prefix, std::string_view from, const Visit& visit) const;
   // All of it, on disk, or an error, as of Database::write().
   Status write(const Batch& batch);
 

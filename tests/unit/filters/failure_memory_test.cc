@@ -9,16 +9,16 @@ namespace outrigger::filters {
 namespace {
 
 constexpr config::LoopGuard kPolicy{.failures = 3, .window = 60s, .answer_for = 30s};
-constexpr Fingerprint kPrint{1, 10};
+constexpr FailurePrint kPrint{1, 10};
 
 class FailureMemoryTest : public ::testing::Test {
  protected:
-  void fail_at(Duration when, int status = 400, Fingerprint print = kPrint,
+  void fail_at(Duration when, int status = 400, FailurePrint print = kPrint,
                std::string body = "why") {
     memory_.note(print, {status, Verdict::kClientError, {{"content-type", "t"}}, std::move(body)},
                  kPolicy, TimePoint{when});
   }
-  bool guarded_at(Duration when, Fingerprint print = kPrint) {
+  bool guarded_at(Duration when, FailurePrint print = kPrint) {
     const auto found = memory_.find(print, TimePoint{when});
     EXPECT_TRUE(!found || memory_.guards(print.outline, TimePoint{when}));
     return found.has_value();
@@ -110,7 +110,7 @@ TEST_F(FailureMemoryTest, IsSharedByThreads) {
     threads.emplace_back([&shared] {
       for (std::uint64_t round = 0; round < 2000; ++round) {
         const TimePoint now{Duration{static_cast<std::int64_t>(round)}};
-        const Fingerprint print{round % 5, round % 20};
+        const FailurePrint print{round % 5, round % 20};
         shared.note(print, {400, Verdict::kClientError, {}, "0123456789"}, kPolicy, now);
         (void)shared.quiet(now);
         if (shared.guards(print.outline, now)) (void)shared.find(print, now);

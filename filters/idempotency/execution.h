@@ -1,0 +1,98 @@
+// One execution of a key: the request, run through the rest of the chain for whoever asks for its
+// answer, and for nobody when its clients have left. An exchange of its own, so that it outlives
+// the client that began it; its answer goes into a recording that clients read. Lives on that
+// client's worker.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "filters/filter.h"
+#include "filters/idempotency/course.h"
+#include "filters/idempotency/ledger.h"
+#include "filters/idempotency/recording.h"
+#include "proxy/runtime/task_group.h"
+
+namespace outrigger::filters {
+
+// Executions without a client, of one route and worker.
+struct Orphans {
+  std::uint32_t now = 0;
+};
+
+class Execution final : public std::enable_shared_from_this<Execution>, private SendGate {
+ public:
+  struct Setup {
+    Ledger& ledger;
+    const config::Policies& policies;
+    CancelScope& worker;
+    Orphans& orphans;
+    std::string key;
+    RecordRules rules;
+  };
+  // Takes the request, which is all there, out of `client`. `claimed`: the ledger's kExecute.
+  Execution(const Setup& setup, Exchange& client, Ledger::Answer claimed);
+  ~Execution();
+
+  // Runs in `group`, which outlives it.
+  void start(TaskGroup& group, Next next);
+  // Instead of start(): nothing is to be executed after all.
+  void abandon(const Error& why) { give_up(why); }
+  // How it went so far, for the log and the headers of the client that began it.
+  void tell(Exchange& client);
+  [[nodiscard]] Exchange& exchange() noexcept { return exchange_; }
+
+ private:
+  class Silent final : public http::ResponseSink {  // nobody in particular waits for it
+   public:
+    Task<Status> interim(http::ResponseHead, CancelScope&) override { co_return Status{}; }
+    Task<http::Delivery> send(http::Response, CancelScope&) override { co_return http::Delivery{}; }
+  };
+  class Gone;  // the time that it may take without a client
+
+  static Task<void> run(std::shared_ptr<Execution> self, Next next);
+  Task<void> execute(Next next);
+  Task<Result<http::Response>> resolve(Next next, bool& found);
+  Task<Status> before_send(Exchange& sending) override;
+  [[nodiscard]] bool keeps(const http::Response& response) const noexcept;
+  Task<void> record(http::Response response, ExecutionEnd ending);
+  Task<Status> copy(http::Body& body, ExecutionEnd& ending);
+  void pass(std::string_view bytes);
+  void keep(std::string_view bytes);
+  Task<Status> commit(ExecutionEnd ending);
+  void give_up(Error error);
+  void left();
+  [[nodiscard]] bool may_finish() const noexcept;
+  [[nodiscard]] std::vector<Occurrence> at_end(ExecutionEnd ending) const;
+  [[nodiscard]] std::span<const Attempt> since_last_send() const noexcept;
+
+  Ledger& ledger_;
+  const config::Policies& policies_;
+  const config::OnClientGone& gone_;
+  Orphans& orphans_;
+  const std::string key_;
+  const RecordRules rules_;
+  Record record_;  // as the ledger has it
+  const std::shared_ptr<Recording> recording_;
+  Silent silent_;
+  const http::ClientInfo client_;
+  CancelScope scope_;
+  StoredAnswer answer_;
+  std::string tail_;              // of the answer, not given to the ledger yet
+  std::string held_;              // the end of the answer, which nobody may see before it is kept
+  std::uint32_t chunks_ = 0;      // given to the ledger
+  std::size_t since_ = 0;         // attempts that were reported with the last sending
+  bool sent_ = false;             // a sending was allowed
+  bool over_ = false;             // the ledger has it no more
+  std::unique_ptr<Gone> orphan_;  // while nobody reads
+  Exchange exchange_;
+};
+
+// The head of an answer as it is stored: without what belongs to one connection.
+[[nodiscard]] StoredHead stored_head(const http::Response& response);
+[[nodiscard]] http::ResponseHead response_head(const StoredHead& stored);
+
+}  // namespace outrigger::filters

@@ -1,0 +1,28 @@
+// What requests with a key share: the ledger, and the secret that names records. Belongs to the
+// process; any thread.
+#pragma once
+
+#include "filters/idempotency/ledger.h"
+#include "filters/idempotency/record_secret.h"
+#include "proxy/base/wall_clock.h"
+#include "proxy/runtime/cancel.h"
+#include "proxy/runtime/task_group.h"
+#include "proxy/store/journal.h"
+
+namespace outrigger::filters {
+
+struct Once {
+  Once(store::Journal& journal, const RecordSecret& names)
+      : ledger(journal, &WallClock::system), secret(names) {}
+  Ledger ledger;
+  const RecordSecret secret;
+};
+
+// Where a worker's executions run.
+struct Executions {
+  explicit Executions(Dispatcher& loop) noexcept : group(loop) {}
+  CancelScope scope;
+  TaskGroup group;  // last: what runs in it uses the rest
+};
+
+}  // namespace outrigger::filters

@@ -1,0 +1,44 @@
+#include "filters/idempotency/stored_body.h"
+
+#include <utility>
+
+namespace outrigger::filters {
+namespace {
+
+// One reading and who waits for it.
+struct Reading {
+  Signal done;  // of the loop
+  Result<std::string> bytes;
+};
+
+}  // namespace
+
+StoredBody::StoredBody(Dispatcher& loop, FileRunner& files, const Ledger& ledger,
+                       const StoredAnswer& answer, std::shared_ptr<BlobLease> lease)
+    : loop_(loop),
+      files_(files),
+      ledger_(ledger),
+      blob_(answer.blob),
+      chunks_(answer.chunks()),
+      lease_(std::move(lease)) {}
+
+Task<Result<Slice>> StoredBody::read(CancelScope& scope) {
+  if (next_ == chunks_) co_return Slice{};
+  const auto reading = std::make_shared<Reading>();
+  files_.run(
+      loop_,
+      [reading, &ledger = ledger_, blob = blob_, number = next_, lease = lease_] {
+        reading->bytes = ledger.read_chunk(blob, number);
+      },
+      [reading] { reading->done.notify(); });
+  CO_TRY(co_await reading->done.wait(scope));
+  if (!reading->bytes) {
+    Error error = std::move(reading->bytes).error();
+    error.phase = Phase::kCommitted;
+    co_return std::unexpected(std::move(error));
+  }
+  ++next_;
+  co_return Slice::copy(*reading->bytes);
+}
+
+}  // namespace outrigger::filters

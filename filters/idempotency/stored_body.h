@@ -1,0 +1,31 @@
+// A stored answer's body, read from the store chunk by chunk as its client takes it. The reading
+// blocks, so it is the file thread's.
+#pragma once
+
+#include <memory>
+
+#include "filters/idempotency/ledger.h"
+#include "proxy/http/body.h"
+#include "proxy/runtime/file_thread.h"
+
+namespace outrigger::filters {
+
+class StoredBody final : public http::BodySource {
+ public:
+  // `lease` keeps the chunks; the others outlive the body.
+  StoredBody(Dispatcher& loop, FileRunner& files, const Ledger& ledger, const StoredAnswer& answer,
+             std::shared_ptr<BlobLease> lease);
+  Task<Result<Slice>> read(CancelScope& scope) override;
+  [[nodiscard]] bool ready() const noexcept override { return next_ == chunks_; }
+
+ private:
+  Dispatcher& loop_;
+  FileRunner& files_;
+  const Ledger& ledger_;
+  const std::string blob_;
+  const std::uint32_t chunks_;
+  std::uint32_t next_ = 0;
+  std::shared_ptr<BlobLease> lease_;
+};
+
+}  // namespace outrigger::filters
