@@ -61,10 +61,8 @@ constexpr Block kRoot{"", "The whole file.", kRootGroups, default_config};
 
 // DESIGN 4: blocks of later versions; then other names for them (resilience 4).
 constexpr std::array kReserved = {
-    ReservedKey{"cache", "cache"},
-    ReservedKey{"dead_letter", "dead_letter"},
-    ReservedKey{"checkpoint", "checkpoint"},
-    ReservedKey{"workflows", "workflows"},
+    ReservedKey{"cache", "cache"},           ReservedKey{"dead_letter", "dead_letter"},
+    ReservedKey{"checkpoint", "checkpoint"}, ReservedKey{"workflows", "workflows"},
     ReservedKey{"workflow", "workflows"},
 };
 

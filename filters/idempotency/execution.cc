@@ -61,7 +61,7 @@ class Execution::Gone final : private Timer {
   Execution& execution_;
 };
 
-Execution::Execution(const Setup& setup, Exchange& client, Ledger::Answer claimed)
+Execution::Execution(const Setup& setup, Exchange& client, Found claimed)
     : ledger_(setup.ledger),
       policies_(setup.policies),
       gone_(setup.policies.on_client_gone),
@@ -119,7 +119,12 @@ Task<void> Execution::execute(Next next) {
   bool found = false;
   const bool asks =
       record_.state == RecordState::kUnknown && !may_send_unknown(record_, rules_, wall_ms());
-  Result<http::Response> outcome = asks ? co_await resolve(next, found) : co_await next(exchange_);
+  Result<http::Response> outcome = std::unexpected(Error{});
+  if (asks) {
+    outcome = co_await resolve(next, found);
+  } else {
+    outcome = co_await next(exchange_);
+  }
   if (outcome && outcome->tunnel != nullptr) {
     outcome = fail(Errc::kProtocol, Origin::kUpstream, "http_upgrade_failed",
                    "an upgrade that was not asked for");

@@ -34,7 +34,7 @@ class Execution final : public std::enable_shared_from_this<Execution>, private 
     RecordRules rules;
   };
   // Takes the request, which is all there, out of `client`. `claimed`: the ledger's kExecute.
-  Execution(const Setup& setup, Exchange& client, Ledger::Answer claimed);
+  Execution(const Setup& setup, Exchange& client, Found claimed);
   ~Execution();
 
   // Runs in `group`, which outlives it.

@@ -148,7 +148,7 @@ Idempotency::Outcome Idempotency::handle_once(Exchange& exchange, Next next, Req
   }
   CO_TRY(co_await read_request(exchange, call));
   call.rules = rules_for(exchange);
-  CO_TRY(Ledger::Answer found, co_await ask(exchange, call));
+  CO_TRY(Found found, co_await ask(exchange, call));
   switch (found.reply) {
     case Reply::kExecute:
       count("executed");
@@ -186,14 +186,14 @@ Task<Status> Idempotency::read_request(Exchange& exchange, Call& call) const {
   co_return Status{};
 }
 
-Task<Result<Ledger::Answer>> Idempotency::ask(Exchange& exchange, Call& call) const {
+Task<Result<Found>> Idempotency::ask(Exchange& exchange, Call& call) const {
   for (;;) {
-    CO_TRY(Ledger::Answer found, co_await context_.once.ledger.ask(
-                                     exchange.loop, {.key = call.record_key(),
-                                                     .raw = call.raw,
-                                                     .canonical = call.canonical,
-                                                     .rules = call.rules,
-                                                     .request_id = std::string(exchange.id())}));
+    CO_TRY(Found found, co_await context_.once.ledger.ask(
+                            exchange.loop, {.key = call.record_key(),
+                                            .raw = call.raw,
+                                            .canonical = call.canonical,
+                                            .rules = call.rules,
+                                            .request_id = std::string(exchange.id())}));
     if (!found.needs_canonical) co_return found;
     call.canonical = fingerprint_as(FingerprintKind::kCanonical, exchange.request.head,
                                     whole_body(exchange), policy_.exclude);
@@ -203,8 +203,7 @@ Task<Result<Ledger::Answer>> Idempotency::ask(Exchange& exchange, Call& call) co
   }
 }
 
-Idempotency::Outcome Idempotency::execute(Exchange& exchange, Next next, Call call,
-                                          Ledger::Answer claimed) {
+Idempotency::Outcome Idempotency::execute(Exchange& exchange, Next next, Call call, Found claimed) {
   Recording::Reader reader(claimed.running, exchange.loop);
   Status told = tell_upstream(exchange, call, claimed.record.generation);
   const Execution::Setup setup{context_.once.ledger, policies_, context_.executions.scope, orphans_,
@@ -222,7 +221,7 @@ Idempotency::Outcome Idempotency::execute(Exchange& exchange, Next next, Call ca
   co_return response_of(*head, std::move(body));
 }
 
-Idempotency::Outcome Idempotency::join(Exchange& exchange, Ledger::Answer running) const {
+Idempotency::Outcome Idempotency::join(Exchange& exchange, Found running) const {
   Recording::Reader reader(running.running, exchange.loop);
   CancelScope patience(*exchange.scope);
   DeadlineTimer timer(exchange.loop, patience);
@@ -239,7 +238,7 @@ Idempotency::Outcome Idempotency::join(Exchange& exchange, Ledger::Answer runnin
   co_return response;
 }
 
-http::Response Idempotency::replay(Exchange& exchange, Ledger::Answer found) const {
+http::Response Idempotency::replay(Exchange& exchange, Found found) const {
   count("replayed");
   StoredAnswer& answer = *found.answer;
   http::Response response;
@@ -259,8 +258,7 @@ http::Response Idempotency::replay(Exchange& exchange, Ledger::Answer found) con
 }
 
 // It is another client's answer, or one of another time.
-void Idempotency::mark(Exchange& exchange, http::Response& response,
-                       const Ledger::Answer& from) const {
+void Idempotency::mark(Exchange& exchange, http::Response& response, const Found& from) const {
   exchange.source = Source::kIdempotency;
   http::Headers& headers = response.head.headers;
   headers.set("Idempotent-Replayed", "true");
@@ -269,7 +267,7 @@ void Idempotency::mark(Exchange& exchange, http::Response& response,
 }
 
 std::unexpected<Error> Idempotency::refuse(Exchange& exchange, Reply why,
-                                           const Ledger::Answer& found) const {
+                                           const Found& found) const {
   const auto say = [&](std::string_view reason, std::string detail) {
     count("refused");
     return std::unexpected(

@@ -44,15 +44,15 @@ class Idempotency final : public Filter {
   Outcome look(Exchange& exchange, Next next);
   Outcome handle_once(Exchange& exchange, Next next, RequestKey key);
   Task<Status> read_request(Exchange& exchange, Call& call) const;
-  Task<Result<Ledger::Answer>> ask(Exchange& exchange, Call& call) const;
-  Outcome execute(Exchange& exchange, Next next, Call call, Ledger::Answer claimed);
-  Outcome join(Exchange& exchange, Ledger::Answer running) const;
-  [[nodiscard]] http::Response replay(Exchange& exchange, Ledger::Answer found) const;
+  Task<Result<Found>> ask(Exchange& exchange, Call& call) const;
+  Outcome execute(Exchange& exchange, Next next, Call call, Found claimed);
+  Outcome join(Exchange& exchange, Found running) const;
+  [[nodiscard]] http::Response replay(Exchange& exchange, Found found) const;
   [[nodiscard]] std::unexpected<Error> refuse(Exchange& exchange, Reply why,
-                                              const Ledger::Answer& found) const;
+                                              const Found& found) const;
   Status tell_upstream(Exchange& exchange, const Call& call, std::uint32_t generation) const;
   [[nodiscard]] RecordRules rules_for(const Exchange& exchange) const;
-  void mark(Exchange& exchange, http::Response& response, const Ledger::Answer& from) const;
+  void mark(Exchange& exchange, http::Response& response, const Found& from) const;
   void count(std::string_view outcome) const;
 
   const IdempotencyContext context_;

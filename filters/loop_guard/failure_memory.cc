@@ -10,7 +10,8 @@ bool FailureMemory::guards(std::uint64_t outline, TimePoint now) const {
   return found != outlines_.end() && found->second.guarded_until > now;
 }
 
-std::optional<FailureMemory::Guarded> FailureMemory::find(const FailurePrint& print, TimePoint now) {
+std::optional<FailureMemory::Guarded> FailureMemory::find(const FailurePrint& print,
+                                                          TimePoint now) {
   const std::scoped_lock lock(mutex_);
   const auto found = entries_.find(print.whole);
   if (found == entries_.end() || found->second.guarded_until <= now) return std::nullopt;

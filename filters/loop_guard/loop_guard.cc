@@ -76,7 +76,7 @@ std::uint64_t LoopGuard::hash(const Outline& outline) const {
 }
 
 std::optional<FailurePrint> LoopGuard::fingerprint(std::uint64_t outline,
-                                                  const Rewinder& body) const {
+                                                   const Rewinder& body) const {
   const std::optional<std::string> text = body.whole();
   if (!text) return std::nullopt;
   const SipKey key{intake_.credential_key[0] ^ outline, intake_.credential_key[1] + outline};

@@ -41,7 +41,7 @@ class LoopGuard final : public Filter {
   [[nodiscard]] std::uint64_t hash(const Outline& outline) const;
   // Nothing where the body is not whole in memory.
   [[nodiscard]] std::optional<FailurePrint> fingerprint(std::uint64_t outline,
-                                                       const Rewinder& body) const;
+                                                        const Rewinder& body) const;
   [[nodiscard]] Task<Result<std::optional<Guarded>>> look(Exchange& exchange,
                                                           const Outline& outline,
                                                           const Rewinder& body) const;

@@ -14,7 +14,8 @@ constexpr ProblemKind kKinds[] = {
      "differently, so the proxy refuses them instead of guessing.",
      "Send the path that is meant, without '.' and '..' segments."},
     {"answer_gone", 410, "http_request_denied", "The answer of this key is not kept any more",
-     "A request with this idempotency key was executed, and its answer is gone: idempotency.keep is "
+     "A request with this idempotency key was executed, and its answer is gone: idempotency.keep "
+     "is "
      "over, or it was longer than idempotency.max_answer. Nothing was sent.",
      "If the work is to be done once more, send it with a new key; idempotency.keep and max_answer "
      "set what is kept, and idempotency.reuse lets the key be used again."},
@@ -154,7 +155,8 @@ constexpr ProblemKind kKinds[] = {
      "A request with an idempotency key is read whole before it is sent, to tell it from another "
      "with the same key, and this one is longer than can be kept. Nothing was sent.",
      "Raise retry.buffer or server.overload.replay_buffers, or send the request without a key."},
-    {"idempotency_in_flight", 409, "http_request_denied", "The request of this key is being executed",
+    {"idempotency_in_flight", 409, "http_request_denied",
+     "The request of this key is being executed",
      "Another request with this idempotency key is being executed, and its answer has not begun in "
      "the time of idempotency.wait. Nothing was sent.",
      "Send the same request again after Retry-After: it gets the answer.", true},
@@ -167,7 +169,8 @@ constexpr ProblemKind kKinds[] = {
      "Nothing was sent.",
      "Send an Idempotency-Key header with a value that is new for each piece of work, and the same "
      "for each repetition of it."},
-    {"idempotency_key_repeated", 400, "http_request_error", "The idempotency key stands there twice",
+    {"idempotency_key_repeated", 400, "http_request_error",
+     "The idempotency key stands there twice",
      "The request has several header lines with an idempotency key.", "Send one."},
     {"idempotency_key_reused", 422, "http_request_denied",
      "Another request has used this idempotency key",
@@ -186,7 +189,8 @@ constexpr ProblemKind kKinds[] = {
      "The request method or its coding is not one that the proxy handles.",
      "Use a standard method."},
     {"outcome_unknown", 409, "http_request_denied", "Whether it was executed is not known",
-     "A request with this idempotency key may have been executed: its answer was lost. The upstream "
+     "A request with this idempotency key may have been executed: its answer was lost. The "
+     "upstream "
      "does not know keys, or not for so long, and there is no way to ask it, so nothing is sent "
      "again on a guess.",
      "Look whether it happened. If it did not, send it with a new key. `replay: keyed` where the "
@@ -232,7 +236,8 @@ constexpr ProblemKind kKinds[] = {
      "brought to its end. Nothing was sent.",
      "Raise store.max_size, or keep answers for less time (idempotency.keep).", true},
     {"store_io", 503, "proxy_internal_error", "The store cannot be written",
-     "The disk refused what must be kept before a request with a key is sent. Nothing was sent; or, "
+     "The disk refused what must be kept before a request with a key is sent. Nothing was sent; "
+     "or, "
      "where an answer had begun, it was cut before its end.",
      "Look at the proxy's log: a full disk, or one that fails.", true},
     {"stream_refused", 502, "connection_terminated", "The upstream refused the stream",

@@ -1,0 +1,424 @@
+#include "filters/idempotency/ledger_jobs.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "proxy/base/random.h"
+
+namespace outrigger::filters {
+namespace {
+
+constexpr std::size_t kBlobBytes = 16;
+constexpr std::size_t kSweptAtOnce = 500;
+constexpr std::size_t kFoundAtOnce = 1000;
+constexpr std::int64_t kLeaseMs = 60'000;
+
+template <class T>
+void tell(Dispatcher& loop, const std::shared_ptr<Pending<T>>& pending, Result<T> value) {
+  pending->value = std::move(value);
+  loop.post([pending] { pending->done.notify(); });
+}
+
+std::string random_blob() {
+  std::string blob;
+  while (blob.size() < kBlobBytes) {
+    const std::uint64_t bits = secure_seed();
+    blob.append(reinterpret_cast<const char*>(&bits), sizeof bits);
+  }
+  return blob;
+}
+
+class AskJob final : public store::Job {
+ public:
+  AskJob(Records& records, Question question, Dispatcher& loop,
+         std::shared_ptr<Pending<Found>> pending)
+      : records_(records),
+        question_(std::move(question)),
+        loop_(loop),
+        pending_(std::move(pending)) {}
+
+  void run(store::Transaction& store) override {
+    if (Status begun = records_.begin(store); !begun) {
+      answer_ = std::unexpected(begun.error());
+      return;
+    }
+    const LiveRecord* live = records_.find(question_.key);
+    answer_ = live != nullptr ? duplicate_of(*live) : first(store);
+  }
+  void settle(const Status& written) override {
+    if (!written) {
+      if (claimed_) records_.drop(question_.key);
+      records_.distrust();
+      answer_ = std::unexpected(written.error());
+    }
+    tell(loop_, pending_, std::move(answer_));
+  }
+
+ private:
+  // Whether it is the request that the record was made for; nothing: it takes the other kind of
+  // fingerprint to tell.
+  [[nodiscard]] std::optional<Sameness> compare(const Fingerprint& with) const {
+    if (with.kind == FingerprintKind::kRaw) {
+      return with == question_.raw ? Sameness::kSame : Sameness::kOther;
+    }
+    if (!question_.canonical) return std::nullopt;
+    return with == *question_.canonical ? Sameness::kSame : Sameness::kOther;
+  }
+
+  static Found unlike() {
+    Found answer;
+    answer.needs_canonical = true;
+    return answer;
+  }
+
+  Result<Found> duplicate_of(const LiveRecord& live) {
+    const auto same = compare(live.stored.fingerprint);
+    if (!same) return unlike();
+    Found answer;
+    answer.record = live.stored.record;
+    answer.request_id = live.stored.request_id;
+    answer.reply = *same == Sameness::kOther ? Reply::kMismatch : Reply::kJoin;
+    if (*same == Sameness::kSame) answer.running = live.recording;
+    return answer;
+  }
+
+  // Nobody is at work on it.
+  Result<Found> first(store::Transaction& store) {
+    auto found = records_.load(store, question_.key);
+    if (!found) return std::unexpected(found.error());
+    const std::int64_t now = records_.now_ms();
+    StoredRecord stored = found->value_or(StoredRecord{});
+    stored.record = records_.at_rest(stored.record, question_.rules, now);
+    const auto same = compare(stored.fingerprint);
+    if (!same && stored.record.state != RecordState::kAbsent) return unlike();
+    Found answer;
+    answer.record = stored.record;
+    answer.request_id = stored.request_id;
+    answer.reply = reply_to(stored.record, same.value_or(Sameness::kOther), question_.rules, now);
+    switch (answer.reply) {
+      case Reply::kExecute:
+        return claim(store, std::move(stored), found->has_value(), now);
+      case Reply::kWait:
+        if (can_resolve(stored.record, now)) return take_over(std::move(stored));
+        break;
+      case Reply::kReplay:
+        return replay(std::move(answer), std::move(stored));
+      default:
+        break;
+    }
+    return answer;
+  }
+
+  [[nodiscard]] bool can_resolve(const Record& record, std::int64_t now) const {
+    const RecordRules& rules = question_.rules;
+    if (may_send_unknown(record, rules, now)) return true;
+    return rules.can_probe && record.probes < rules.most_probes;
+  }
+
+  Result<Found> claim(store::Transaction& store, StoredRecord stored, bool on_disk,
+                      std::int64_t now) {
+    if (records_.full()) {
+      return std::unexpected(store_error("store_full", "the store holds as much as it may"));
+    }
+    const auto step =
+        next(stored.record, {RecordEvent::kClaim, now, records_.epoch()}, question_.rules);
+    if (!step)
+      return std::unexpected(store_error("proxy_internal_error", "a key cannot be claimed"));
+    stored.record = step->record;
+    stored.fingerprint = question_.canonical.value_or(question_.raw);
+    if (stored.answer) {  // it is over, and was not swept yet
+      records_.erase_answer(store, *stored.answer);
+      records_.put_counts(store);
+      stored.answer.reset();
+    }
+    return own(std::move(stored), on_disk);
+  }
+
+  // What may have been executed is sent again or asked after: it stays what it is until then.
+  Result<Found> take_over(StoredRecord stored) { return own(std::move(stored), true); }
+
+  Result<Found> own(StoredRecord stored, bool on_disk) {
+    stored.request_id = question_.request_id;
+    stored.remember_ms = question_.rules.remember_ms;
+    Found answer;
+    answer.record = stored.record;
+    answer.running = std::make_shared<Recording>(loop_);
+    answer.blob = random_blob();
+    answer.request_id = question_.request_id;
+    records_.own(question_.key, LiveRecord{.stored = std::move(stored),
+                                           .recording = answer.running,
+                                           .blob = answer.blob,
+                                           .on_disk = on_disk});
+    claimed_ = true;
+    return answer;
+  }
+
+  Result<Found> replay(Found answer, StoredRecord stored) {
+    if (!stored.answer || !stored.answer->kept) {
+      answer.reply = Reply::kGone;
+      return answer;
+    }
+    if (!stored.answer->blob.empty()) {
+      answer.lease = records_.lease(stored.answer->blob);
+    }
+    answer.answer = std::move(stored.answer);
+    return answer;
+  }
+
+  Records& records_;
+  const Question question_;
+  Dispatcher& loop_;
+  const std::shared_ptr<Pending<Found>> pending_;
+  Result<Found> answer_ = std::unexpected(Error{});
+  bool claimed_ = false;
+};
+
+// Brings a record on, and may end the execution with that.
+class StepJob final : public store::Job {
+ public:
+  StepJob(Records& records, Way what, Dispatcher* loop, std::shared_ptr<Pending<Step>> pending)
+      : records_(records), what_(std::move(what)), loop_(loop), pending_(std::move(pending)) {}
+
+  void run(store::Transaction& store) override {
+    if (Status begun = records_.begin(store); !begun) {
+      outcome_ = std::unexpected(begun.error());
+      return;
+    }
+    LiveRecord* const found = records_.find(what_.key);
+    if (found == nullptr) {
+      outcome_ =
+          std::unexpected(store_error("store_io", "the record was lost with a failed write"));
+      return;
+    }
+    LiveRecord& live = *found;
+    before_ = live.stored;
+    was_on_disk_ = live.on_disk;
+    outcome_ = go(live);
+    if (outcome_ && what_.answer && live.broken) {
+      outcome_ = std::unexpected(store_error("store_io", "a part of the answer was not written"));
+    }
+    if (!outcome_) {
+      live.stored = *before_;
+    } else if (outcome_->barrier == Barrier::kSynced || live.on_disk) {
+      if (what_.answer) put_answer(store, live);
+      records_.persist(store, what_.key, live, was_on_disk_ ? before_ : std::nullopt);
+    }
+    if (what_.leaves && outcome_ && !is_in_flight(live.stored.record.state)) {
+      records_.unmark(store, what_.key, live);
+    }
+    for (std::uint32_t i = 0; i < what_.chunks; ++i) store.erase(chunk_name(live.blob, i));
+    records_.put_counts(store);
+  }
+
+  void settle(const Status& written) override {
+    if (!written) {
+      records_.distrust();
+      if (before_) records_.restore(what_.key, *before_);
+      outcome_ = std::unexpected(written.error());
+    }
+    if (what_.leaves && (outcome_ || !what_.answer)) records_.drop(what_.key);
+    if (loop_ != nullptr) tell(*loop_, pending_, std::move(outcome_));
+  }
+
+ private:
+  Result<Step> go(LiveRecord& live) const {
+    Step last{.record = live.stored.record};
+    for (Occurrence each : what_.events) {
+      each.epoch = records_.epoch();
+      each.attempt = last.record.attempt;
+      const Barrier so_far = last.barrier;
+      const auto step = next(last.record, each, what_.rules);
+      if (!step) {
+        return std::unexpected(
+            Error{Errc::kInternal, Origin::kProxy, Phase::kNoConnection, "proxy_internal_error",
+                  "a record cannot go on from " + std::string(to_string(last.record.state))});
+      }
+      last = *step;
+      last.barrier = std::max(last.barrier, so_far);
+    }
+    live.stored.record = last.record;
+    return last;
+  }
+
+  void put_answer(store::Transaction& store, LiveRecord& live) {
+    StoredAnswer& answer = *what_.answer;
+    if (!answer.blob.empty()) {
+      store.put(chunk_name(answer.blob, answer.chunks() - 1), std::move(what_.tail));
+    }
+    records_.count_answer(answer.length);
+    live.stored.answer = std::move(answer);
+  }
+
+  Records& records_;
+  Way what_;
+  Dispatcher* loop_;  // nullptr: nobody waits
+  const std::shared_ptr<Pending<Step>> pending_;
+  std::optional<StoredRecord> before_;
+  bool was_on_disk_ = false;
+  Result<Step> outcome_ = std::unexpected(Error{});
+};
+
+class ChunkJob final : public store::Job {
+ public:
+  ChunkJob(Records& records, std::string key, std::string name, std::string bytes)
+      : records_(records), key_(std::move(key)), name_(std::move(name)), bytes_(std::move(bytes)) {}
+  void run(store::Transaction& store) override {
+    LiveRecord* const live = records_.find(key_);
+    if (live == nullptr || !records_.begin(store)) return;
+    records_.mark(store, key_, *live);  // else nobody would find it after a crash
+    store.put(std::move(name_), std::move(bytes_));
+  }
+  void settle(const Status& written) override {
+    if (written) return;
+    records_.distrust();
+    if (LiveRecord* const live = records_.find(key_)) live->broken = true;
+  }
+
+ private:
+  Records& records_;
+  std::string key_, name_, bytes_;
+};
+
+class RecoverJob final : public store::Job {
+ public:
+  RecoverJob(Records& records, Recovery so_far, std::function<void(Recovery)> again)
+      : records_(records), so_far_(std::move(so_far)), again_(std::move(again)) {}
+
+  void run(store::Transaction& store) override {
+    if (!records_.begin(store)) return;
+    std::vector<std::pair<std::string, std::string>> marks;
+    const Status scanned = store.scan_from(kInFlightPrefix, so_far_.from,
+                                           [&](std::string_view name, std::string_view blob) {
+                                             marks.emplace_back(name, blob);
+                                             return marks.size() < kFoundAtOnce;
+                                           });
+    more_ = scanned && marks.size() == kFoundAtOnce;
+    if (!marks.empty()) so_far_.from = marks.back().first + '\0';
+    for (const auto& [name, blob] : marks) recover(store, name, blob);
+    records_.put_counts(store);
+  }
+  void settle(const Status& written) override {
+    if (!written) return records_.distrust();
+    if (more_) return again_(std::move(so_far_));
+    if (so_far_.done) so_far_.done(so_far_.unknown, so_far_.released);
+  }
+
+ private:
+  void recover(store::Transaction& store, const std::string& name, const std::string& blob) {
+    const std::string key = name.substr(kInFlightPrefix.size());
+    if (records_.find(key) != nullptr) return;
+    auto found = records_.load(store, key);
+    if (!found) return;  // it is damaged: `outrigger store check` names it
+    store.erase(name);
+    erase_chunks(store, blob);
+    if (!*found) return;
+    StoredRecord& stored = **found;
+    LiveRecord live{
+        .stored = stored, .recording = nullptr, .blob = blob, .on_disk = true, .marked = true};
+    live.stored.record = records_.at_rest(stored.record, RecordRules{}, records_.now_ms());
+    if (live.stored.record == stored.record) return;
+    (live.stored.record.state == RecordState::kUnknown ? so_far_.unknown : so_far_.released) += 1;
+    records_.persist(store, key, live, stored);
+  }
+  static void erase_chunks(store::Transaction& store, const std::string& blob) {
+    std::vector<std::string> names;
+    const std::string prefix = chunk_name(blob, 0).substr(0, 2 + blob.size());
+    if (blob.size() != kBlobBytes) return;
+    (void)store.scan_from(prefix, {}, [&](std::string_view each, std::string_view) {
+      names.emplace_back(each);
+      return true;
+    });
+    for (std::string& each : names) store.erase(std::move(each));
+  }
+
+  Records& records_;
+  Recovery so_far_;
+  const std::function<void(Recovery)> again_;
+  bool more_ = false;
+};
+
+class SweepJob final : public store::Job {
+ public:
+  SweepJob(Records& records, std::function<void()> again)
+      : records_(records), again_(std::move(again)) {}
+
+  void run(store::Transaction& store) override {
+    if (!records_.begin(store)) return;
+    const std::int64_t now = records_.now_ms();
+    const std::string end = expiry_name(now + 1, {});
+    std::vector<std::string> due;
+    const Status scanned = store.scan_from(kExpiryPrefix, records_.swept(),
+                                           [&](std::string_view name, std::string_view) {
+                                             if (name >= end) return false;
+                                             due.emplace_back(name);
+                                             return due.size() < kSweptAtOnce;
+                                           });
+    if (!scanned || due.empty()) return;
+    for (const std::string& name : due) sweep(store, name, now);
+    records_.put_swept(store, due.back());
+    records_.put_counts(store);
+    more_ = due.size() == kSweptAtOnce;
+  }
+  void settle(const Status& written) override {
+    if (!written) records_.distrust();
+    if (written && more_) again_();
+  }
+
+ private:
+  void sweep(store::Transaction& store, const std::string& name, std::int64_t now) {
+    const std::string key = name.substr(expiry_name(0, {}).size());
+    auto found = records_.load(store, key);
+    if (!found || records_.find(key) != nullptr) return;
+    if (!*found || expiry_name((*found)->record.expires_ms, key) != name) return store.erase(name);
+    StoredRecord& stored = **found;
+    RecordRules rules;
+    rules.remember_ms = stored.remember_ms;
+    LiveRecord live{.stored = stored, .recording = nullptr, .blob = {}, .on_disk = true};
+    if (stored.answer && records_.leased(stored.answer->blob)) {  // somebody reads it: later
+      live.stored.record.expires_ms = now + kLeaseMs;
+    } else {
+      live.stored.record = as_of(stored.record, rules, now);
+      if (live.stored.answer) records_.erase_answer(store, *live.stored.answer);
+      live.stored.answer.reset();
+    }
+    records_.persist(store, key, live, stored);
+    store.erase(name);
+  }
+
+  Records& records_;
+  const std::function<void()> again_;
+  bool more_ = false;
+};
+
+}  // namespace
+
+Error store_error(std::string_view reason, std::string detail) {
+  return {Errc::kOverload, Origin::kProxy, Phase::kNoConnection, reason, std::move(detail)};
+}
+
+std::unique_ptr<store::Job> ask_job(Records& records, Question question, Dispatcher& loop,
+                                    std::shared_ptr<Pending<Found>> pending) {
+  return std::make_unique<AskJob>(records, std::move(question), loop, std::move(pending));
+}
+
+std::unique_ptr<store::Job> step_job(Records& records, Way way, Dispatcher* loop,
+                                     std::shared_ptr<Pending<Step>> pending) {
+  return std::make_unique<StepJob>(records, std::move(way), loop, std::move(pending));
+}
+
+std::unique_ptr<store::Job> chunk_job(Records& records, std::string key, std::string name,
+                                      std::string bytes) {
+  return std::make_unique<ChunkJob>(records, std::move(key), std::move(name), std::move(bytes));
+}
+
+std::unique_ptr<store::Job> recover_job(Records& records, Recovery so_far,
+                                        std::function<void(Recovery)> again) {
+  return std::make_unique<RecoverJob>(records, std::move(so_far), std::move(again));
+}
+
+std::unique_ptr<store::Job> sweep_job(Records& records, std::function<void()> again) {
+  return std::make_unique<SweepJob>(records, std::move(again));
+}
+
+}  // namespace outrigger::filters

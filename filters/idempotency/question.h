@@ -1,0 +1,37 @@
+// What is asked of the ledger for a request with a key, and what it answers.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "filters/idempotency/record.h"
+#include "filters/idempotency/recording.h"
+#include "filters/idempotency/reply.h"
+#include "filters/idempotency/stored_record.h"
+
+namespace outrigger::filters {
+
+// Somebody is reading the chunks of an answer: they stay.
+class BlobLease {};
+
+struct Question {
+  std::string key;  // kRecordKeyBytes
+  Fingerprint raw;
+  std::optional<Fingerprint> canonical;  // where it is what the route compares
+  RecordRules rules;
+  std::string request_id;
+};
+struct Found {
+  Reply reply = Reply::kExecute;
+  // The record's fingerprint is of the kind that the question lacks: ask again with it.
+  bool needs_canonical = false;
+  Record record;
+  std::shared_ptr<Recording> running;  // kExecute: to be written by who asked. kJoin: to be read
+  std::optional<StoredAnswer> answer;  // kReplay
+  std::shared_ptr<BlobLease> lease;    // kReplay
+  std::string blob;                    // kExecute: the name for chunks of the answer
+  std::string request_id;              // of who executed it
+};
+
+}  // namespace outrigger::filters

@@ -1,0 +1,108 @@
+// The records of all keys, as the journal's thread has them: those that somebody is at work on in
+// memory, all others in the store. Everything here is called on that thread, where one thing
+// happens after the other, but for what says otherwise.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "filters/idempotency/question.h"
+#include "filters/idempotency/record.h"
+#include "filters/idempotency/stored_record.h"
+#include "proxy/base/result.h"
+#include "proxy/store/journal.h"
+
+namespace outrigger::filters {
+
+// A record that an execution has.
+struct LiveRecord {
+  StoredRecord stored;
+  std::shared_ptr<Recording> recording;
+  std::string blob;
+  bool on_disk = false;  // there is a record, of whatever state
+  bool marked = false;   // as in flight
+  bool broken = false;   // a chunk was not written
+};
+
+class Records {
+ public:
+  struct Bounds {
+    std::uint64_t bytes = 4ull << 30;  // of all answers that are kept
+    std::uint64_t records = 100'000'000;
+  };
+  struct Counts {
+    std::int64_t records = 0;
+    std::int64_t bytes = 0;  // of answers
+    std::int64_t in_flight = 0;
+  };
+  using Clock = std::int64_t (*)() noexcept;  // microseconds since 1970
+  Records(const store::Journal& journal, Clock clock) : journal_(journal), clock_(clock) {}
+
+  // Any thread.
+  void bound(const Bounds& bounds);
+  [[nodiscard]] Counts counts() const;  // about as it is now
+
+  // Before anything else of a job: reads what is to be known, and writes down that this process
+  // is there.
+  Status begin(store::Transaction& store);
+  [[nodiscard]] std::uint64_t epoch() const noexcept { return epoch_; }
+  // Milliseconds since 1970: never less than it was, in no process.
+  [[nodiscard]] std::int64_t now_ms() noexcept;
+
+  // The record that somebody is at work on; nullptr: nobody is.
+  [[nodiscard]] LiveRecord* find(const std::string& key);
+  LiveRecord& own(const std::string& key, LiveRecord live);
+  void drop(const std::string& key);
+
+  // What the store has. Error, besides the store's: `store_corrupt`.
+  Result<std::optional<StoredRecord>> load(store::Transaction& store, std::string_view key) const;
+  // The record that nobody is at work on, as it is: what an earlier process, or an execution of
+  // this one whose end was not written, has left, and what time has done.
+  [[nodiscard]] Record at_rest(const Record& record, const RecordRules& rules,
+                               std::int64_t now_ms) const;
+  // Writes it, with what is to find it by. `before`: what is on disk.
+  void persist(store::Transaction& store, const std::string& key, LiveRecord& live,
+               const std::optional<StoredRecord>& before);
+  // That it is in flight, for a process after this one.
+  void mark(store::Transaction& store, const std::string& key, LiveRecord& live);
+  void unmark(store::Transaction& store, const std::string& key, LiveRecord& live);
+  void count_answer(std::uint64_t length) noexcept { bytes_ += static_cast<std::int64_t>(length); }
+  void erase_answer(store::Transaction& store, const StoredAnswer& answer);
+  // Last of all in a job that has changed anything.
+  void put_counts(store::Transaction& store);
+  [[nodiscard]] bool full() const noexcept;
+
+  // Keeps the chunks of an answer from being swept for as long as somebody has it.
+  [[nodiscard]] std::shared_ptr<BlobLease> lease(const std::string& blob);
+  [[nodiscard]] bool leased(const std::string& blob);
+
+  // Up to where expired records were swept.
+  [[nodiscard]] const std::string& swept() const noexcept { return swept_; }
+  void put_swept(store::Transaction& store, const std::string& up_to);
+
+  // A batch was not written, or nobody knows: what was read or made is read again.
+  void distrust() noexcept;
+  // The same of a live record, which was like this.
+  void restore(const std::string& key, const StoredRecord& before);
+
+ private:
+  const store::Journal& journal_;
+  const Clock clock_;
+  std::unordered_map<std::string, LiveRecord> live_;
+  std::unordered_map<std::string, std::weak_ptr<BlobLease>> leases_;
+  std::uint64_t epoch_ = 0;     // of this process; 0: not known yet
+  bool epoch_kept_ = false;     // it is on disk
+  bool counted_ = false;        // records_ and bytes_ are what is on disk
+  std::string counts_;          // as they are written
+  std::int64_t latest_ms_ = 0;  // the clock was never later
+  std::string swept_;           // up to this name
+  std::atomic<std::int64_t> records_ = 0, bytes_ = 0, in_flight_ = 0;
+  std::atomic<std::uint64_t> most_bytes_ = Bounds{}.bytes, most_records_ = Bounds{}.records;
+};
+
+}  // namespace outrigger::filters
