@@ -50,15 +50,16 @@ void check_client_gone(const Policies& policies, const std::string& path, bool u
     checker.error(Code::kMissingKey, at, "finish_if does not say when",
                   "add bytes: 1KiB or elapsed: 10s");
   }
-  if (gone.then != OnClientGone::Then::kFinishIf && conditions) {
-    checker.warning(Code::kSuspicious, at, "bytes and elapsed have no effect without finish_if",
-                    "write then: finish_if");
-  }
   if (!used && checker.wrote(at)) {  // a profile's default is nobody's mistake
     checker.warning(Code::kSuspicious, at,
                     "on_client_gone has no effect without idempotency: a request without a key "
                     "ends with its client",
                     "add idempotency: {}");
+    return;
+  }
+  if (gone.then != OnClientGone::Then::kFinishIf && conditions) {
+    checker.warning(Code::kSuspicious, at, "bytes and elapsed have no effect without finish_if",
+                    "write then: finish_if");
   }
 }
 

@@ -45,7 +45,7 @@ struct Shared {
   ReplayMemory replay_memory;
   FileThread files;
   IntakeContext intake;
-  std::optional<Once> once;  // set before any chain has keys
+  std::optional<Once> once;  // set before any worker is there
 };
 
 }  // namespace outrigger::filters

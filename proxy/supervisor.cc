@@ -93,6 +93,7 @@ class Supervisor final : private Timer {
   TaskGroup tasks_{loop_};
   admin::Lifecycle lifecycle_ = admin::Lifecycle::kStarting;
   std::optional<Keeper> keeper_;
+  bool records_begun_ = false;
   unsigned serving_ = 0;
   unsigned drained_ = 0;
   int code_ = kExitFine;
@@ -190,6 +191,7 @@ Status Supervisor::share_among_filters() {
           .seed = secure_seed()},
       keeper_->credential_key(), config_->store.path,
       std::filesystem::temp_directory_path().string());
+  filters_->once.emplace(keeper_->journal());
   if (uses_keys(*config_)) begin_records();
   filters_->keys.listen([this](const auto& change) { filters::log_key_change(log(), change); });
   overload_ = std::make_unique<OverloadWatch>(loop_, filters_->pressure, *metrics_, log());
@@ -201,7 +203,8 @@ Status Supervisor::share_among_filters() {
 
 // What an earlier process was at work on is found while this one serves.
 void Supervisor::begin_records() {
-  filters_->once.emplace(keeper_->journal(), keeper_->record_secret());
+  if (std::exchange(records_begun_, true)) return;
+  filters_->once->secret = keeper_->record_secret();
   filters_->once->ledger.bound({.bytes = config_->store.max_size});
   filters_->once->ledger.recover([this](std::size_t unknown, std::size_t released) {
     if (unknown + released == 0) return;
@@ -233,7 +236,7 @@ void Supervisor::keep_cooldowns() {
 
 void Supervisor::on_fire() {
   keep_cooldowns();
-  if (filters_->once) filters_->once->ledger.sweep();
+  filters_->once->ledger.sweep();
   loop_.arm(*this, kKeepEvery);
 }
 
@@ -359,7 +362,7 @@ void Supervisor::reload(std::string_view reason) {
   auto blueprint = draw_blueprint(*config, static_cast<unsigned>(workers_.size()), ticket_keys_,
                                   addresses_, blueprint_.get());
   if (!blueprint) return refuse(blueprint.error().detail);
-  if (uses_keys(**config) && !filters_->once) {
+  if (uses_keys(**config)) {
     if (const Status made = keeper_->require(); !made) return refuse(made.error().detail);
     begin_records();
   }

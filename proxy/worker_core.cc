@@ -10,6 +10,7 @@
 
 #include "filters/circuit_breaker/export_circuits.h"
 #include "filters/credentials/export_keys.h"
+#include "filters/idempotency/export_records.h"
 #include "filters/limits/export_limits.h"
 
 namespace outrigger {
@@ -172,6 +173,7 @@ void WorkerCore::on_fire() {
     filters::export_keys(process_.filters.keys, process_.filters.cooldowns, process_.metrics,
                          loop_.now());
     filters::export_limits(process_.filters.limits, process_.metrics);
+    filters::export_records(process_.filters.once->ledger, process_.metrics);
   }
   loop_.arm(*this, kMeasureEvery);
 }

@@ -16,12 +16,19 @@ struct Workbench {
   MetricRegistry metrics;
   ObserveContext observe{metrics.add_shard(), nullptr, LogStyle::kJson, 1};
   Shared shared{{.listener = {}}, {}, {}, {}};
-  ChainContext context{
-      observe, shared, {shared.budgets, shared.cooldowns, random, observe.metrics}};
+  store::Journal journal;
+  Executions executions{loop};
+  ChainContext context{observe,
+                       shared,
+                       {shared.budgets, shared.cooldowns, random, observe.metrics},
+                       {},
+                       &executions};
   upstream::Router router{std::make_shared<const config::Config>()};
   std::vector<std::vector<Chain>> chains;
   Switchboard switchboard{router, chains};
   ChainBuilder builder{context, switchboard, loop.now()};
+
+  Workbench() { shared.once.emplace(journal); }
 };
 
 std::vector<std::string> names_of(const Chain& chain) {

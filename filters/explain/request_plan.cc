@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "filters/deadline/deadlines.h"
+#include "filters/idempotency/request_key.h"
 #include "filters/intake/request_facts.h"
 #include "filters/retry/safety.h"
 
@@ -48,12 +49,56 @@ void find_out_model(const DrySend& request, RequestPlan& plan) {
   plan.model_from = "the body";
 }
 
+std::string_view words_of(KeySource source) noexcept {
+  switch (source) {
+    case KeySource::kHeader:
+      return "idempotency.header";
+    case KeySource::kJson:
+      return "idempotency.json";
+    case KeySource::kStep:
+      return "Outrigger-Execution and Outrigger-Step";
+    case KeySource::kInvocation:
+      return "amz-sdk-invocation-id";
+    case KeySource::kLibrary:
+      break;
+  }
+  return "x-stainless-retry-count: the request itself";
+}
+
+// Whether the upstream is told a key that `idempotency` has found.
+bool find_out_once(const DrySend& request, RequestPlan& plan) {
+  const auto& policy = plan.routed.policies->idempotency;
+  if (!policy) return false;
+  const http::Headers& headers = request.head.headers;
+  const auto value = [&](std::string_view name) {
+    const http::Field* field = headers.find(name);
+    return field == nullptr ? std::string_view{} : field->value;
+  };
+  const auto key = find_key(request.head, {.text = request.body.value_or(std::string_view{})},
+                            *policy, {value("outrigger-execution"), value("outrigger-step")});
+  if (!key) {
+    plan.once =
+        fmt::format("refused with 400 {}: {}", to_string(key.error().why), key.error().detail);
+    return false;
+  }
+  if (!*key) {
+    plan.once = "no key: it is sent like any request";
+    return false;
+  }
+  plan.once = fmt::format("executed once; the key is that of {}", words_of((*key)->source));
+  return (*key)->source != KeySource::kLibrary &&
+         (!policy->upstream.header.empty() || !policy->upstream.json.empty());
+}
+
 void find_out_replay(const DrySend& request, RequestPlan& plan) {
   const config::Policies& policies = *plan.routed.policies;
   const http::RequestHead& head = request.head;
   KeySent key = KeySent::kYes;
   plan.idempotency_key = KeyState::kSent;
-  if (head.headers.get(http::HeaderId::kIdempotencyKey).empty()) {
+  const bool sent = !head.headers.get(http::HeaderId::kIdempotencyKey).empty();
+  if (find_out_once(request, plan)) {
+    if (!sent) plan.idempotency_key = KeyState::kAdded;
+  } else if (!sent) {
     const bool added = policies.retry && adds_key(policies, head.method);
     const bool shadow = policies.shadowed(config::Shadowed::kRetry);
     plan.idempotency_key = !added   ? KeyState::kNone

@@ -204,6 +204,7 @@ Task<void> Execution::record(http::Response response, ExecutionEnd ending) {
 // Bytes pass as they come, but for those with which a client would take the answer for whole.
 Task<Status> Execution::copy(http::Body& body, ExecutionEnd& ending) {
   for (;;) {
+    if (!answer_.kept) CO_TRY(co_await recording_->wait_for_room(scope_));
     CO_TRY(const Slice bytes, co_await body.read(scope_));
     if (bytes.empty()) break;
     answer_.length += bytes.size();
@@ -232,7 +233,9 @@ void Execution::keep(std::string_view bytes) {
         ledger_.put_chunk(key_, answer_.blob, chunks_++, tail_.substr(0, StoredAnswer::kChunk));
     tail_.erase(0, StoredAnswer::kChunk);
   }
-  if (!answer_.kept) tail_.clear();
+  if (answer_.kept) return;
+  tail_.clear();
+  recording_->pass_on();
 }
 
 // Barrier B3: the answer is on disk before anybody sees its end. A write that failed is tried once

@@ -21,6 +21,7 @@ namespace outrigger::filters {
 namespace {
 
 constexpr Duration kComeBack = 1s;
+constexpr Duration kLibraryRepeats = 10min;
 constexpr std::string_view kLate = "late";
 
 std::int64_t milliseconds(Duration time) noexcept {
@@ -114,7 +115,8 @@ bool Idempotency::may_have_key(const Exchange& exchange) const {
   if (write && policy_.required) return true;
   if (!policy_.json.empty() && is_json(head.headers)) return true;
   if (policy_.steps && !exchange.execution.empty() && !exchange.step.empty()) return true;
-  return write && policy_.sdk_retries && sends("amz-sdk-invocation-id");
+  return write && policy_.sdk_retries &&
+         (sends("amz-sdk-invocation-id") || sends("x-stainless-retry-count"));
 }
 
 Idempotency::Outcome Idempotency::look(Exchange& exchange, Next next) {
@@ -134,7 +136,7 @@ Idempotency::Outcome Idempotency::look(Exchange& exchange, Next next) {
     co_return std::unexpected(client_error(unread ? "idempotency_key_invalid" : to_string(why),
                                            std::move(key.error().detail)));
   }
-  if (!*key || (*key)->source == KeySource::kLibrary) co_return co_await next(exchange);
+  if (!*key) co_return co_await next(exchange);
   co_return co_await handle_once(exchange, next, std::move(**key));
 }
 
@@ -147,10 +149,11 @@ Idempotency::Outcome Idempotency::handle_once(Exchange& exchange, Next next, Req
     exchange.request.head.headers.remove(policy_.owner_header);
   }
   CO_TRY(co_await read_request(exchange, call));
-  call.rules = rules_for(exchange);
+  call.rules = rules_for(exchange, call.key);
   CO_TRY(Found found, co_await ask(exchange, call));
   switch (found.reply) {
     case Reply::kExecute:
+      if (found.running == nullptr) co_return co_await next(exchange);
       count("executed");
       co_return co_await execute(exchange, next, std::move(call), std::move(found));
     case Reply::kJoin:
@@ -188,12 +191,13 @@ Task<Status> Idempotency::read_request(Exchange& exchange, Call& call) const {
 
 Task<Result<Found>> Idempotency::ask(Exchange& exchange, Call& call) const {
   for (;;) {
-    CO_TRY(Found found, co_await context_.once.ledger.ask(
-                            exchange.loop, {.key = call.record_key(),
-                                            .raw = call.raw,
-                                            .canonical = call.canonical,
-                                            .rules = call.rules,
-                                            .request_id = std::string(exchange.id())}));
+    Question question{.key = call.record_key(),
+                      .raw = call.raw,
+                      .canonical = call.canonical,
+                      .rules = call.rules,
+                      .request_id = std::string(exchange.id())};
+    question.fresh = call.key.source == KeySource::kLibrary && call.key.retries == 0;
+    CO_TRY(Found found, co_await context_.once.ledger.ask(exchange.loop, std::move(question)));
     if (!found.needs_canonical) co_return found;
     call.canonical = fingerprint_as(FingerprintKind::kCanonical, exchange.request.head,
                                     whole_body(exchange), policy_.exclude);
@@ -294,6 +298,7 @@ std::unexpected<Error> Idempotency::refuse(Exchange& exchange, Reply why,
 // Another header or member than the client's own: that one is the proxy's business.
 Status Idempotency::tell_upstream(Exchange& exchange, const Call& call,
                                   std::uint32_t generation) const {
+  if (!tells_upstream(call.key)) return {};
   const config::UpstreamKey& where = policy_.upstream;
   http::Headers& headers = exchange.request.head.headers;
   // Under a key of the proxy's own several owners are one to the upstream: their keys must differ.
@@ -320,12 +325,18 @@ Status Idempotency::tell_upstream(Exchange& exchange, const Call& call,
     exchange.replay = nullptr;
     headers.set("Content-Length", fmt::format_int(body->size()).c_str());
   }
-  if (!where.header.empty() || !where.json.empty()) exchange.upstream_key = headers.intern(key);
+  exchange.upstream_key = headers.intern(key);
   return {};
 }
 
-RecordRules Idempotency::rules_for(const Exchange& exchange) const {
-  const bool told = !policy_.upstream.header.empty() || !policy_.upstream.json.empty();
+// Where the key is the request itself, two pieces of work can have the same.
+bool Idempotency::tells_upstream(const RequestKey& key) const noexcept {
+  return key.source != KeySource::kLibrary &&
+         (!policy_.upstream.header.empty() || !policy_.upstream.json.empty());
+}
+
+RecordRules Idempotency::rules_for(const Exchange& exchange, const RequestKey& key) const {
+  const bool told = tells_upstream(key);
   RecordRules rules;
   rules.replay =
       replay_class(policies_, exchange.request.head.method, told ? KeySent::kYes : KeySent::kNo);
@@ -338,6 +349,11 @@ RecordRules Idempotency::rules_for(const Exchange& exchange) const {
   rules.keep_ms = milliseconds(policy_.keep);
   rules.remember_ms = milliseconds(policy_.remember);
   rules.claims_tombstones = policy_.reuse;
+  if (key.source == KeySource::kLibrary) {  // a library repeats at once, or not at all
+    rules.keep_ms = std::min(rules.keep_ms, milliseconds(kLibraryRepeats));
+    rules.remember_ms = 1;
+    rules.claims_tombstones = true;
+  }
   return rules;
 }
 

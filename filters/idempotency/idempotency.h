@@ -51,7 +51,8 @@ class Idempotency final : public Filter {
   [[nodiscard]] std::unexpected<Error> refuse(Exchange& exchange, Reply why,
                                               const Found& found) const;
   Status tell_upstream(Exchange& exchange, const Call& call, std::uint32_t generation) const;
-  [[nodiscard]] RecordRules rules_for(const Exchange& exchange) const;
+  [[nodiscard]] RecordRules rules_for(const Exchange& exchange, const RequestKey& key) const;
+  [[nodiscard]] bool tells_upstream(const RequestKey& key) const noexcept;
   void mark(Exchange& exchange, http::Response& response, const Found& from) const;
   void count(std::string_view outcome) const;
 

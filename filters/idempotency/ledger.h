@@ -60,6 +60,7 @@ class Ledger {
   void sweep();
   void bound(const Records::Bounds& bounds) { records_.bound(bounds); }
   [[nodiscard]] Records::Counts counts() const { return records_.counts(); }
+  [[nodiscard]] const store::Journal& journal() const noexcept { return journal_; }
 
  private:
   void go_on(Recovery recovery);

@@ -44,7 +44,11 @@ class AskJob final : public store::Job {
       return;
     }
     const LiveRecord* live = records_.find(question_.key);
-    answer_ = live != nullptr ? duplicate_of(*live) : first(store);
+    if (live != nullptr && question_.fresh) {
+      answer_ = Found{};  // there is room for one: this one goes without
+    } else {
+      answer_ = live != nullptr ? duplicate_of(*live) : first(store);
+    }
   }
   void settle(const Status& written) override {
     if (!written) {
@@ -89,6 +93,7 @@ class AskJob final : public store::Job {
     if (!found) return std::unexpected(found.error());
     const std::int64_t now = records_.now_ms();
     StoredRecord stored = found->value_or(StoredRecord{});
+    if (question_.fresh) stored.record = {.epoch = stored.record.epoch};
     stored.record = records_.at_rest(stored.record, question_.rules, now);
     const auto same = compare(stored.fingerprint);
     if (!same && stored.record.state != RecordState::kAbsent) return unlike();
@@ -266,7 +271,7 @@ class ChunkJob final : public store::Job {
   void run(store::Transaction& store) override {
     LiveRecord* const live = records_.find(key_);
     if (live == nullptr || !records_.begin(store)) return;
-    records_.mark(store, key_, *live);  // else nobody would find it after a crash
+    records_.mark_chunks(store, key_, *live);  // else nobody would find it after a crash
     store.put(std::move(name_), std::move(bytes_));
   }
   void settle(const Status& written) override {
@@ -311,7 +316,8 @@ class RecoverJob final : public store::Job {
     auto found = records_.load(store, key);
     if (!found) return;  // it is damaged: `outrigger store check` names it
     store.erase(name);
-    erase_chunks(store, blob);
+    const bool kept = *found && (*found)->answer && (*found)->answer->blob == blob;
+    if (!kept) erase_chunks(store, blob);
     if (!*found) return;
     StoredRecord& stored = **found;
     LiveRecord live{

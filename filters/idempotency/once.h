@@ -12,10 +12,9 @@
 namespace outrigger::filters {
 
 struct Once {
-  Once(store::Journal& journal, const RecordSecret& names)
-      : ledger(journal, &WallClock::system), secret(names) {}
+  explicit Once(store::Journal& journal) : ledger(journal, &WallClock::system) {}
   Ledger ledger;
-  const RecordSecret secret;
+  RecordSecret secret{};  // set before any chain has keys
 };
 
 // Where a worker's executions run.

@@ -21,6 +21,9 @@ struct Question {
   std::optional<Fingerprint> canonical;  // where it is what the route compares
   RecordRules rules;
   std::string request_id;
+  // The key is the request itself, and this is known to be new work: what an equal one has left is
+  // of no account.
+  bool fresh = false;
 };
 struct Found {
   Reply reply = Reply::kExecute;

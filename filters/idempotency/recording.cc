@@ -29,7 +29,7 @@ class Recording::Seat : public std::enable_shared_from_this<Seat> {
  public:
   Seat(std::shared_ptr<Recording> of, Dispatcher& on) noexcept
       : recording(std::move(of)), loop(on) {
-    recording->enter();
+    recording->enter(*this);
   }
   Seat(const Seat&) = delete;
   Seat& operator=(const Seat&) = delete;
@@ -37,8 +37,11 @@ class Recording::Seat : public std::enable_shared_from_this<Seat> {
 
   const std::shared_ptr<Recording> recording;
   Dispatcher& loop;
-  Signal called;         // on that loop: look again
-  bool waiting = false;  // among those that are woken; under the recording's lock
+  Signal called;  // on that loop: look again
+  // Under the recording's lock.
+  bool waiting = false;  // among those that are woken
+  bool late = false;     // what it would begin with may be gone
+  std::uint64_t at = 0;  // the byte that it takes next: from there on all stays
 };
 
 class Recording::SeatBody final : public http::BodySource {
@@ -100,6 +103,24 @@ void Recording::append(std::string_view bytes) {
   const std::lock_guard lock(mutex_);
   bytes_ = offset;
   wake_all();
+  if (passing_) drop_taken();
+}
+
+void Recording::pass_on() {
+  const std::lock_guard lock(mutex_);
+  passing_ = true;
+  drop_taken();
+}
+
+Task<Status> Recording::wait_for_room(CancelScope& scope) {
+  for (;;) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (has_room()) co_return Status{};
+      wants_room_ = true;
+    }
+    CO_TRY(co_await room_.wait(scope));
+  }
 }
 
 void Recording::finish(std::vector<StoredField> trailers) {
@@ -135,7 +156,7 @@ std::uint64_t Recording::bytes() const {
 
 std::size_t Recording::readers() const {
   const std::lock_guard lock(mutex_);
-  return readers_;
+  return seats_.size();
 }
 
 std::string_view Recording::at(std::uint64_t offset) const {
@@ -178,20 +199,23 @@ void Recording::tell_unread() {
   {
     const std::lock_guard lock(mutex_);
     telling_ = false;
-    if (readers_ == 0) call = unread_;
+    if (seats_.empty()) call = unread_;
   }
   if (call != nullptr) (*call)();
 }
 
-void Recording::enter() {
+void Recording::enter(Seat& seat) {
   const std::lock_guard lock(mutex_);
-  ++readers_;
+  seats_.push_back(&seat);
+  seat.late = passing_;
 }
 
 void Recording::leave(Seat& seat) {
   const std::lock_guard lock(mutex_);
   if (seat.waiting) std::erase(waiting_, &seat);
-  if (--readers_ > 0 || unread_ == nullptr || telling_) return;
+  std::erase(seats_, &seat);
+  tell_room(seat.loop, seat.recording);
+  if (!seats_.empty() || unread_ == nullptr || telling_) return;
   telling_ = true;
   // Under the lock, where the writer cannot end meanwhile: its loop is there.
   hand_over(seat.loop, writer_, [weak = std::weak_ptr(seat.recording)] {
@@ -208,6 +232,8 @@ bool Recording::look_for_head(Seat& seat) {
 
 std::optional<std::string_view> Recording::look(std::uint64_t offset, Seat& seat) {
   const std::lock_guard lock(mutex_);
+  seat.at = offset;
+  tell_room(seat.loop, seat.recording);
   const std::string_view piece = find(offset);
   if (!piece.empty() || ended()) return piece;
   enlist(seat);
@@ -225,6 +251,30 @@ std::string_view Recording::find(std::uint64_t offset) const noexcept {
   const Chunk& chunk = *std::prev(after);
   const std::uint64_t filled = std::min<std::uint64_t>(chunk.capacity, bytes_ - chunk.begin);
   return std::string_view(chunk.bytes.get(), filled).substr(offset - chunk.begin);
+}
+
+// Where nobody reads, nobody is behind.
+std::uint64_t Recording::slowest() const noexcept {
+  std::uint64_t least = bytes_;
+  for (const Seat* seat : seats_) {
+    if (!seat->late) least = std::min(least, seat->at);
+  }
+  return least;
+}
+
+void Recording::drop_taken() {
+  const std::uint64_t least = slowest();
+  const auto stays = [&](const Chunk& chunk) { return chunk.begin + chunk.capacity > least; };
+  chunks_.erase(chunks_.begin(), std::ranges::find_if(chunks_, stays));
+}
+
+// Under the lock, as in leave().
+void Recording::tell_room(const Dispatcher& from, const std::shared_ptr<Recording>& self) {
+  if (!wants_room_ || ended() || !has_room()) return;
+  wants_room_ = false;
+  hand_over(from, writer_, [weak = std::weak_ptr(self)] {
+    if (const auto recording = weak.lock()) recording->room_.notify();
+  });
 }
 
 void Recording::enlist(Seat& seat) {
@@ -252,6 +302,10 @@ Recording::Reader::Reader(std::shared_ptr<Recording> recording, Dispatcher& loop
 Task<Result<StoredHead>> Recording::Reader::head(CancelScope& scope) {
   while (!seat_->recording->look_for_head(*seat_)) CO_TRY(co_await seat_->called.wait(scope));
   const Recording& recording = *seat_->recording;
+  if (seat_->late) {
+    co_return std::unexpected(Error{Errc::kOverload, Origin::kProxy, Phase::kNoConnection,
+                                    "answer_gone", "it is longer than is kept"});
+  }
   if (!recording.head_) co_return std::unexpected(*recording.error_);
   co_return *recording.head_;
 }

@@ -20,7 +20,9 @@
 
 #include "proxy/base/result.h"
 #include "proxy/http/body.h"
+#include "proxy/runtime/cancel.h"
 #include "proxy/runtime/dispatcher.h"
+#include "proxy/runtime/task.h"
 
 namespace outrigger::filters {
 
@@ -42,6 +44,7 @@ class Recording {
  public:
   class Reader;
   static constexpr std::size_t kChunkBytes = 65536;
+  static constexpr std::uint64_t kWindow = 1024 * 1024;
 
   // `writer` is the loop of whoever writes. It may go only after finish() or fail(): the writer
   // must end what it began, or readers wait until they are cancelled.
@@ -54,6 +57,11 @@ class Recording {
   void begin(StoredHead head);
   // Copies the bytes, once.
   void append(std::string_view bytes);
+  // It is longer than is kept: from now on whoever comes is too late, and what all readers have
+  // taken is dropped.
+  void pass_on();
+  // After pass_on(): waits while the slowest reader is kWindow behind.
+  [[nodiscard]] Task<Status> wait_for_room(CancelScope& scope);
   // The answer is whole.
   void finish(std::vector<StoredField> trailers = {});
   // The answer is incomplete: readers get what there is of it, then the error. Nothing once it has
@@ -89,7 +97,7 @@ class Recording {
   void tell_unread();
 
   // For readers. A look that finds nothing puts the seat among those that are woken.
-  void enter();
+  void enter(Seat& seat);
   void leave(Seat& seat);
   [[nodiscard]] bool look_for_head(Seat& seat);
   // Nothing: not yet. Empty: there is no more.
@@ -101,6 +109,10 @@ class Recording {
   [[nodiscard]] std::string_view find(std::uint64_t offset) const noexcept;
   void enlist(Seat& seat);
   void wake_all();
+  [[nodiscard]] std::uint64_t slowest() const noexcept;
+  [[nodiscard]] bool has_room() const noexcept { return bytes_ - slowest() < kWindow; }
+  void drop_taken();
+  void tell_room(const Dispatcher& from, const std::shared_ptr<Recording>& self);
 
   Dispatcher& writer_;
   mutable std::mutex mutex_;
@@ -113,8 +125,11 @@ class Recording {
   std::vector<Chunk> chunks_;          // bytes before bytes_ never change
   std::uint64_t bytes_ = 0;
   // Changed by anybody, under the lock.
-  std::size_t readers_ = 0;
-  std::vector<Seat*> waiting_;  // once each
+  std::vector<Seat*> seats_;    // of all readers
+  std::vector<Seat*> waiting_;  // of them, once each
+  bool passing_ = false;        // changed by the writer
+  bool wants_room_ = false;     // the writer waits
+  Signal room_;                 // of the writer's loop
   std::shared_ptr<const std::function<void()>> unread_;
   bool telling_ = false;  // a call of unread_ is on its way
 };
@@ -128,8 +143,8 @@ class Recording::Reader {
   Reader& operator=(Reader&&) noexcept = default;
   ~Reader() = default;
 
-  // Waits for the head. An error only where there will be none: once it is there, what happens
-  // afterwards is for the body to tell.
+  // Waits for the head. An error only where there will be none, or it is too late, `answer_gone`:
+  // once it is there, what happens afterwards is for the body to tell.
   [[nodiscard]] Task<Result<StoredHead>> head(CancelScope& scope);
   // The body from that byte on: at full speed as far as it is there, then as it comes.
   [[nodiscard]] std::unique_ptr<http::BodySource> body(std::uint64_t from = 0) &&;

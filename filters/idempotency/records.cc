@@ -104,6 +104,8 @@ void Records::restore(const std::string& key, const StoredRecord& before) {
   const auto live = live_.find(key);
   if (live == live_.end()) return;
   live->second.stored = before;
+  live->second.marked = live->second.chunked = false;
+  live->second.doubted = true;
   const store::Store* store = journal_.store();
   const auto bytes =
       store == nullptr ? Result<std::optional<std::string>>() : store->get(record_name(key));
@@ -164,11 +166,18 @@ void Records::persist(store::Transaction& store, const std::string& key, LiveRec
 }
 
 void Records::mark(store::Transaction& store, const std::string& key, LiveRecord& live) {
-  if (!std::exchange(live.marked, true)) store.put(in_flight_name(key), live.blob);
+  if (!std::exchange(live.marked, true)) store.put(in_flight_name(key), {});
+}
+
+void Records::mark_chunks(store::Transaction& store, const std::string& key, LiveRecord& live) {
+  if (std::exchange(live.chunked, true)) return;
+  live.marked = true;
+  store.put(in_flight_name(key), live.blob);
 }
 
 void Records::unmark(store::Transaction& store, const std::string& key, LiveRecord& live) {
-  if (std::exchange(live.marked, false)) store.erase(in_flight_name(key));
+  const bool marked = std::exchange(live.marked, false);
+  if (marked || live.doubted) store.erase(in_flight_name(key));
 }
 
 void Records::erase_answer(store::Transaction& store, const StoredAnswer& answer) {
@@ -193,7 +202,7 @@ bool Records::leased(const std::string& blob) {
 }
 
 bool Records::full() const noexcept {
-  return bytes_ >= static_cast<std::int64_t>(most_bytes_.load()) ||
+  return journal_.tight() || bytes_ >= static_cast<std::int64_t>(most_bytes_.load()) ||
          records_ >= static_cast<std::int64_t>(most_records_.load());
 }
 

@@ -26,7 +26,9 @@ struct LiveRecord {
   std::string blob;
   bool on_disk = false;  // there is a record, of whatever state
   bool marked = false;   // as in flight
+  bool chunked = false;  // and the mark names parts of its answer
   bool broken = false;   // a chunk was not written
+  bool doubted = false;  // a write failed: there may be a mark, or none
 };
 
 class Records {
@@ -70,6 +72,8 @@ class Records {
                const std::optional<StoredRecord>& before);
   // That it is in flight, for a process after this one.
   void mark(store::Transaction& store, const std::string& key, LiveRecord& live);
+  // That parts of its answer are there, which nobody would find otherwise.
+  void mark_chunks(store::Transaction& store, const std::string& key, LiveRecord& live);
   void unmark(store::Transaction& store, const std::string& key, LiveRecord& live);
   void count_answer(std::uint64_t length) noexcept { bytes_ += static_cast<std::int64_t>(length); }
   void erase_answer(store::Transaction& store, const StoredAnswer& answer);

@@ -63,6 +63,7 @@ void write_facts(JsonWriter& json, const RequestReport& report) {
   json.member("because", std::string_view(plan.replay_because));
   constexpr std::string_view kKeys[] = {"none", "sent", "added", "would_be_added"};
   json.member("idempotency_key", kKeys[static_cast<std::size_t>(plan.idempotency_key)]);
+  json.member("once", plan.once);
   json.member("body_replayable", plan.body_replayable);
   json.end_object();
   json.key("deadline");

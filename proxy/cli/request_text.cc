@@ -126,6 +126,7 @@ std::string facts(const RequestReport& report) {
       line("replay", with_origin(fmt::format("{}: {}", to_string(plan.replay), plan.replay_because),
                                  policies.replay ? origin_of(report, "replay") : ""));
   text += line("key", key_text(plan.idempotency_key));
+  if (!plan.once.empty()) text += line("once", plan.once);
   if (!plan.body_replayable) {
     text += line("body", "is sent once: it is larger than retry.buffer");
   }

@@ -5,6 +5,11 @@
 #include <utility>
 
 namespace outrigger::store {
+namespace {
+
+constexpr std::chrono::seconds kBallastEvery{1};
+
+}  // namespace
 
 Result<std::optional<std::string>> Transaction::get(std::string_view key) const {
   if (const auto changed = changes_.find(key); changed != changes_.end()) return changed->second;
@@ -35,6 +40,8 @@ Status Journal::open(const Store::Setup& setup, const std::function<Status(Store
   if (Status prepared = prepare(**opened); !prepared) return prepared;
   store_ = std::move(*opened);
   open_store_ = store_.get();
+  ballast_.emplace(setup.folder + "/ballast");
+  keep_ballast();
   const std::lock_guard lock(mutex_);
   thread_ = std::thread([this] { serve(); });
   return {};
@@ -76,8 +83,30 @@ void Journal::serve() {
       if (jobs_.empty()) return;
       jobs.swap(jobs_);
     }
+    keep_ballast();
     while (!jobs.empty()) work_on(jobs);
   }
+}
+
+// A batch that finds no room is written once more in the room of the ballast: the store was opened
+// again by then, and to write the same twice is to write it once.
+Status Journal::write(const Transaction& transaction) {
+  const Batch batch = transaction.batch();
+  Status written = store_->write(batch);
+  if (!written && written.error().detail.find("No space left") != std::string_view::npos &&
+      ballast_->release()) {
+    tight_ = true;
+    written = store_->write(batch);
+  }
+  return written;
+}
+
+// From time to time it is looked whether there is room again.
+void Journal::keep_ballast() {
+  const auto now = std::chrono::steady_clock::now();
+  if (ballast_->held() || now - ballast_tried_ < kBallastEvery) return;
+  ballast_tried_ = now;
+  tight_ = !ballast_->take();
 }
 
 // Takes as many off the front as fit into one batch.
@@ -89,10 +118,11 @@ void Journal::work_on(Jobs& jobs) {
     jobs.pop_front();
     batch.back()->run(transaction);
   }
-  const Status written = transaction.empty() ? Status{} : store_->write(transaction.batch());
+  const Status written = transaction.empty() ? Status{} : write(transaction);
   if (written) {
     for (const auto& job : batch) job->settle(written);
   } else {  // the last one undoes what it did first
+    ++failures_;
     for (const auto& job : batch | std::views::reverse) job->settle(written);
   }
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -18,6 +19,7 @@
 #include <vector>
 
 #include "proxy/base/result.h"
+#include "proxy/store/ballast.h"
 #include "proxy/store/store.h"
 
 namespace outrigger::store {
@@ -81,6 +83,11 @@ class Journal {
   [[nodiscard]] const Store* store() const noexcept { return open_store_.load(); }
   [[nodiscard]] bool is_open() const noexcept { return store() != nullptr; }
   [[nodiscard]] std::size_t waiting() const;
+  // The disk is full: what has begun may end in the room that was kept for it, and nothing new
+  // should begin.
+  [[nodiscard]] bool tight() const noexcept { return tight_; }
+  // Batches that were not written.
+  [[nodiscard]] std::uint64_t failures() const noexcept { return failures_; }
 
   static constexpr std::size_t kMostWaiting = 20'000;
   static constexpr std::size_t kBatchJobs = 1024;
@@ -91,9 +98,15 @@ class Journal {
   bool take(std::unique_ptr<Job> job, std::size_t most);
   void serve();
   void work_on(Jobs& jobs);
+  Status write(const Transaction& transaction);
+  void keep_ballast();
 
   std::unique_ptr<Store> store_;  // of the thread, once that runs
   std::atomic<const Store*> open_store_ = nullptr;
+  std::atomic<std::uint64_t> failures_ = 0;
+  std::atomic<bool> tight_ = false;
+  std::optional<Ballast> ballast_;  // of the thread
+  std::chrono::steady_clock::time_point ballast_tried_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   Jobs jobs_;

@@ -32,6 +32,7 @@ TEST(Chain, IsInTheOrderThatItsPageTells) {
   upstream.policies.fallback.emplace_back();
   upstream.policies.hedge.emplace();
   upstream.policies.loop_guard.emplace();
+  upstream.policies.idempotency.emplace();
   upstream.policies.credentials.emplace().aws.emplace();
   upstream.policies.validate.emplace();
   upstream.policies.rate_limit.emplace();
@@ -41,8 +42,14 @@ TEST(Chain, IsInTheOrderThatItsPageTells) {
   const upstream::Cluster::Setup setup{loop, resolver, random, nullptr, nullptr, nullptr, {}};
   upstream::Cluster cluster(setup, upstream);
   Shared shared({.listener = {}}, {}, "/nowhere", "/tmp");
-  ChainContext context{
-      observe, shared, {shared.budgets, shared.cooldowns, random, observe.metrics}};
+  store::Journal journal;
+  shared.once.emplace(journal);
+  Executions executions(loop);
+  ChainContext context{observe,
+                       shared,
+                       {shared.budgets, shared.cooldowns, random, observe.metrics},
+                       {},
+                       &executions};
   const upstream::Router router(std::make_shared<const config::Config>());
   const std::vector<std::vector<Chain>> chains;
   const Switchboard switchboard(router, chains);
