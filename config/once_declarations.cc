@@ -71,7 +71,7 @@ constexpr std::array kFields = {
         "Whose keys are apart from whose: each `credential`'s as the client sends it, each client "
         "`certificate`'s, each value's of the header `owner_header` (`header`), or `anyone` shares "
         "one space.",
-        "header"),
+        "certificate"),
     field<&Idempotency::owner_header, Kind::kText>(
         "owner_header", "For `owner: header`: what names the owner; it is not sent on.",
         "X-Agent-Id"),
@@ -100,6 +100,11 @@ constexpr std::array kFields = {
         "max_answer",
         "A longer answer passes, but is not kept: a repetition gets a 410 instead of it.", "32MiB",
         {.min = 1024}),
+    field<&Idempotency::resume>(
+        "resume",
+        "Whether event streams get ids of the proxy's, so that a client that has lost its "
+        "connection goes on behind the last event that it names in `Last-Event-ID`.",
+        "true"),
     field<&Idempotency::upstream>("upstream", "How the upstream is told the key.",
                                   "{header: PayPal-Request-Id, max_length: 36}"),
 };
@@ -110,7 +115,7 @@ constexpr std::array kGoneFields = {
         "then",
         "`finish` goes on and keeps the answer for whoever asks again, `cancel` ends the "
         "upstream's work, `finish_if` goes on where `bytes` or `elapsed` are reached.",
-        "finish_if"),
+        "cancel"),
     or_word(field<&OnClientGone::bytes>("bytes", "So much of the answer is there already.", "4KiB"),
             "none"),
     or_word(field<&OnClientGone::elapsed>("elapsed", "It runs for so long already.", "10s"),

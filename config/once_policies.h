@@ -57,6 +57,7 @@ struct Idempotency {
   Duration remember = 168h;  // the key after that
   bool reuse = false;        // a key whose answer is not kept any more may be used again
   ByteCount max_answer = 32 * 1024 * 1024;  // a longer one is not kept
+  bool resume = false;  // event streams have ids of ours, and Last-Event-ID is understood
   UpstreamKey upstream;
   bool operator==(const Idempotency&) const = default;
 };

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "filters/credentials/credentials.h"
+#include "filters/idempotency/event_ids.h"
 #include "filters/idempotency/fingerprint.h"
 #include "filters/idempotency/record_id.h"
 #include "filters/idempotency/stored_body.h"
@@ -23,6 +24,7 @@ namespace {
 constexpr Duration kComeBack = 1s;
 constexpr Duration kLibraryRepeats = 10min;
 constexpr std::string_view kLate = "late";
+constexpr std::string_view kLastEventId = "last-event-id";
 
 std::int64_t milliseconds(Duration time) noexcept {
   return std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
@@ -100,6 +102,9 @@ Idempotency::Idempotency(const IdempotencyContext& context, const config::Polici
 
 // No frame of its own for a request that has no key.
 Task<Result<http::Response>> Idempotency::handle(Exchange& exchange, Next next) {
+  if (policy_.resume && exchange.request.head.headers.find(kLastEventId) != nullptr) {
+    return resume(exchange, next);
+  }
   return may_have_key(exchange) ? look(exchange, next) : next(exchange);
 }
 
@@ -158,9 +163,9 @@ Idempotency::Outcome Idempotency::handle_once(Exchange& exchange, Next next, Req
       co_return co_await execute(exchange, next, std::move(call), std::move(found));
     case Reply::kJoin:
       if (policy_.duplicates == config::OnDuplicate::kRefuse) break;
-      co_return co_await join(exchange, std::move(found));
+      co_return co_await join(exchange, std::move(found), 0);
     case Reply::kReplay:
-      co_return replay(exchange, std::move(found));
+      co_return replay(exchange, std::move(found), 0);
     default:
       break;
   }
@@ -198,6 +203,7 @@ Task<Result<Found>> Idempotency::ask(Exchange& exchange, Call& call) const {
                       .request_id = std::string(exchange.id())};
     question.fresh = call.key.source == KeySource::kLibrary && call.key.retries == 0;
     CO_TRY(Found found, co_await context_.once.ledger.ask(exchange.loop, std::move(question)));
+    found.key = call.record_key();
     if (!found.needs_canonical) co_return found;
     call.canonical = fingerprint_as(FingerprintKind::kCanonical, exchange.request.head,
                                     whole_body(exchange), policy_.exclude);
@@ -208,6 +214,7 @@ Task<Result<Found>> Idempotency::ask(Exchange& exchange, Call& call) const {
 }
 
 Idempotency::Outcome Idempotency::execute(Exchange& exchange, Next next, Call call, Found claimed) {
+  const std::string key = call.record_key();
   Recording::Reader reader(claimed.running, exchange.loop);
   Status told = tell_upstream(exchange, call, claimed.record.generation);
   const Execution::Setup setup{context_.once.ledger, policies_, context_.executions.scope, orphans_,
@@ -222,10 +229,49 @@ Idempotency::Outcome Idempotency::execute(Exchange& exchange, Next next, Call ca
   execution->tell(exchange);
   if (!head) co_return std::unexpected(std::move(head).error());
   auto body = std::make_unique<FollowedBody>(std::move(reader).body(), execution, exchange);
-  co_return response_of(*head, std::move(body));
+  co_return with_ids(response_of(*head, std::move(body)), key, 0);
 }
 
-Idempotency::Outcome Idempotency::join(Exchange& exchange, Found running) const {
+Idempotency::Outcome Idempotency::resume(Exchange& exchange, Next next) {
+  const http::RequestHead& head = exchange.request.head;
+  auto position = parse_event_id(head.headers.find(kLastEventId)->value);
+  if (!position) co_return co_await look(exchange, next);
+  const Owner owner =
+      owner_of(context_.once.secret, policy_, head, exchange.client.certificate_subject);
+  if (!position->key.starts_with(text_of(owner.tag))) {
+    co_return refuse(exchange, Reply::kGone, {});
+  }
+  Question question{.key = position->key,
+                    .raw = {},
+                    .canonical = {},
+                    .rules = rules_for(exchange, {}),
+                    .request_id = std::string(exchange.id())};
+  question.only_reads = true;
+  CO_TRY(Found found, co_await context_.once.ledger.ask(exchange.loop, std::move(question)));
+  found.key = position->key;
+  if (found.reply == Reply::kJoin) {
+    co_return co_await join(exchange, std::move(found), position->offset);
+  }
+  if (found.reply == Reply::kReplay) {
+    co_return replay(exchange, std::move(found), position->offset);
+  }
+  co_return refuse(exchange, found.reply, found);
+}
+
+// Bytes are added, so the answer's length is not known.
+http::Response Idempotency::with_ids(http::Response response, std::string_view key,
+                                     std::uint64_t from) const {
+  const bool stream = http::starts_ignoring_case(
+      response.head.headers.get(http::HeaderId::kContentType), "text/event-stream");
+  if (!policy_.resume || !stream) return response;
+  response.head.headers.remove(http::HeaderId::kContentLength);
+  response.body =
+      http::Body(std::make_unique<EventIdBody>(std::move(response.body), key, from), std::nullopt);
+  return response;
+}
+
+Idempotency::Outcome Idempotency::join(Exchange& exchange, Found running,
+                                       std::uint64_t from) const {
   Recording::Reader reader(running.running, exchange.loop);
   CancelScope patience(*exchange.scope);
   DeadlineTimer timer(exchange.loop, patience);
@@ -237,28 +283,29 @@ Idempotency::Outcome Idempotency::join(Exchange& exchange, Found running) const 
     co_return std::unexpected(std::move(head).error());
   }
   count("joined");
-  http::Response response = response_of(*head, std::move(reader).body());
+  http::Response response = response_of(*head, std::move(reader).body(from));
   mark(exchange, response, running);
-  co_return response;
+  co_return with_ids(std::move(response), running.key, from);
 }
 
-http::Response Idempotency::replay(Exchange& exchange, Found found) const {
+http::Response Idempotency::replay(Exchange& exchange, Found found, std::uint64_t from) const {
   count("replayed");
   StoredAnswer& answer = *found.answer;
   http::Response response;
   if (answer.blob.empty()) {
     response.head = response_head(answer.head);
-    response.body = http::Body(Slice::copy(answer.body));
+    response.body = http::Body(Slice::copy(
+        std::string_view(answer.body).substr(std::min<std::size_t>(from, answer.body.size()))));
   } else {
-    response = response_of(answer.head,
-                           std::make_unique<StoredBody>(exchange.loop, context_.files,
-                                                        context_.once.ledger, answer, found.lease));
+    response = response_of(
+        answer.head, std::make_unique<StoredBody>(exchange.loop, context_.files,
+                                                  context_.once.ledger, answer, found.lease, from));
   }
   const std::int64_t left = found.record.expires_ms - WallClock::system() / 1000;
   response.head.headers.set("Idempotency-Expires",
                             fmt::format_int(std::max<std::int64_t>(left, 0) / 1000).c_str());
   mark(exchange, response, found);
-  return response;
+  return with_ids(std::move(response), found.key, from);
 }
 
 // It is another client's answer, or one of another time.

@@ -46,8 +46,12 @@ class Idempotency final : public Filter {
   Task<Status> read_request(Exchange& exchange, Call& call) const;
   Task<Result<Found>> ask(Exchange& exchange, Call& call) const;
   Outcome execute(Exchange& exchange, Next next, Call call, Found claimed);
-  Outcome join(Exchange& exchange, Found running) const;
-  [[nodiscard]] http::Response replay(Exchange& exchange, Found found) const;
+  Outcome join(Exchange& exchange, Found running, std::uint64_t from) const;
+  // A client that goes on behind what it has of a stream.
+  Outcome resume(Exchange& exchange, Next next);
+  [[nodiscard]] http::Response with_ids(http::Response response, std::string_view key,
+                                        std::uint64_t from) const;
+  [[nodiscard]] http::Response replay(Exchange& exchange, Found found, std::uint64_t from) const;
   [[nodiscard]] std::unexpected<Error> refuse(Exchange& exchange, Reply why,
                                               const Found& found) const;
   Status tell_upstream(Exchange& exchange, const Call& call, std::uint32_t generation) const;

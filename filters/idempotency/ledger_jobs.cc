@@ -63,6 +63,7 @@ class AskJob final : public store::Job {
   // Whether it is the request that the record was made for; nothing: it takes the other kind of
   // fingerprint to tell.
   [[nodiscard]] std::optional<Sameness> compare(const Fingerprint& with) const {
+    if (question_.only_reads) return Sameness::kSame;
     if (with.kind == FingerprintKind::kRaw) {
       return with == question_.raw ? Sameness::kSame : Sameness::kOther;
     }
@@ -101,6 +102,10 @@ class AskJob final : public store::Job {
     answer.record = stored.record;
     answer.request_id = stored.request_id;
     answer.reply = reply_to(stored.record, same.value_or(Sameness::kOther), question_.rules, now);
+    if (question_.only_reads && answer.reply != Reply::kReplay) {
+      if (answer.reply == Reply::kExecute) answer.reply = Reply::kGone;
+      return answer;
+    }
     switch (answer.reply) {
       case Reply::kExecute:
         return claim(store, std::move(stored), found->has_value(), now);

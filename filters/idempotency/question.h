@@ -24,7 +24,9 @@ struct Question {
   // The key is the request itself, and this is known to be new work: what an equal one has left is
   // of no account.
   bool fresh = false;
+  bool only_reads = false;  // what there is of the key, whatever the request: nothing is executed
 };
+
 struct Found {
   Reply reply = Reply::kExecute;
   // The record's fingerprint is of the kind that the question lacks: ask again with it.
@@ -35,6 +37,7 @@ struct Found {
   std::shared_ptr<BlobLease> lease;    // kReplay
   std::string blob;                    // kExecute: the name for chunks of the answer
   std::string request_id;              // of who executed it
+  std::string key;                     // that was asked for: for whoever asked to fill in
 };
 
 }  // namespace outrigger::filters

@@ -1,5 +1,6 @@
 #include "filters/idempotency/stored_body.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace outrigger::filters {
@@ -14,12 +15,16 @@ struct Reading {
 }  // namespace
 
 StoredBody::StoredBody(Dispatcher& loop, FileRunner& files, const Ledger& ledger,
-                       const StoredAnswer& answer, std::shared_ptr<BlobLease> lease)
+                       const StoredAnswer& answer, std::shared_ptr<BlobLease> lease,
+                       std::uint64_t from)
     : loop_(loop),
       files_(files),
       ledger_(ledger),
       blob_(answer.blob),
       chunks_(answer.chunks()),
+      next_(static_cast<std::uint32_t>(
+          std::min<std::uint64_t>(from / StoredAnswer::kChunk, answer.chunks()))),
+      skip_(static_cast<std::size_t>(from % StoredAnswer::kChunk)),
       lease_(std::move(lease)) {}
 
 Task<Result<Slice>> StoredBody::read(CancelScope& scope) {
@@ -38,7 +43,8 @@ Task<Result<Slice>> StoredBody::read(CancelScope& scope) {
     co_return std::unexpected(std::move(error));
   }
   ++next_;
-  co_return Slice::copy(*reading->bytes);
+  const std::size_t skipped = std::min(std::exchange(skip_, 0), reading->bytes->size());
+  co_return Slice::copy(std::string_view(*reading->bytes).substr(skipped));
 }
 
 }  // namespace outrigger::filters

@@ -14,7 +14,7 @@ class StoredBody final : public http::BodySource {
  public:
   // `lease` keeps the chunks; the others outlive the body.
   StoredBody(Dispatcher& loop, FileRunner& files, const Ledger& ledger, const StoredAnswer& answer,
-             std::shared_ptr<BlobLease> lease);
+             std::shared_ptr<BlobLease> lease, std::uint64_t from = 0);
   Task<Result<Slice>> read(CancelScope& scope) override;
   [[nodiscard]] bool ready() const noexcept override { return next_ == chunks_; }
 
@@ -24,7 +24,8 @@ class StoredBody final : public http::BodySource {
   const Ledger& ledger_;
   const std::string blob_;
   const std::uint32_t chunks_;
-  std::uint32_t next_ = 0;
+  std::uint32_t next_;
+  std::size_t skip_;  // of the next chunk
   std::shared_ptr<BlobLease> lease_;
 };
 
