@@ -209,6 +209,7 @@ struct Exchange {
   SendGate* gate = nullptr;
   std::string_view step;          // the caller's Outrigger-Step, which the gateway takes off
   std::string_view upstream_key;  // by which the upstream knows the request again
+  std::string_view resolve;       // the caller's Outrigger-Resolve, likewise
   bool last_event = false;        // the event that ends the stream has come
   // The chain that the exchange runs through, for whoever runs on when the client has left.
   std::shared_ptr<const void> chain;

@@ -25,6 +25,8 @@ void remove_own(Exchange& exchange) {
       exchange.execution = field.value;
     } else if (http::equals_ignore_case(field.name, "outrigger-step")) {
       exchange.step = field.value;
+    } else if (http::equals_ignore_case(field.name, "outrigger-resolve")) {
+      exchange.resolve = field.value;
     }
     return true;
   });

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 
 #include "filters/retry/safety.h"
 
@@ -22,10 +23,13 @@ class Course {
       : epoch_(record.epoch), attempt_(record.attempt), now_(now), now_ms_(now_ms) {}
 
   void add(RecordEvent event) { add_at(event, now_ms_); }
+  // A loss is rounded back, all else forward: what is measured from it must not seem shorter.
   void add_at(RecordEvent event, TimePoint when) {
     const bool known = when != TimePoint{} && when < now_;
     const auto ago = known ? now_ - when : Duration{0};
-    add_at(event, now_ms_ - std::chrono::duration_cast<std::chrono::milliseconds>(ago).count());
+    const auto whole = event == kLost ? std::chrono::ceil<std::chrono::milliseconds>(ago)
+                                      : std::chrono::floor<std::chrono::milliseconds>(ago);
+    add_at(event, now_ms_ - whole.count());
   }
   [[nodiscard]] std::vector<Occurrence> take() { return std::move(events_); }
 
@@ -130,21 +134,33 @@ std::vector<Occurrence> events_at_end(const Record& record, ExecutionEnd ending,
     course.add(kFound);
     return course.take();
   }
+  if (ending == ExecutionEnd::kKept) {
+    if (record.state == RecordState::kUnknown) {  // what may be repeated is sent without a word
+      course.add(kSendUnknown);
+    } else if (record.state != RecordState::kDispatched &&
+               record.state != RecordState::kResponding) {
+      course.add(kSend);
+    }
+    if (record.state != RecordState::kResponding) course.add(kHead);
+    course.add(kWhole);
+    return course.take();
+  }
   switch (record.state) {
     case RecordState::kClaimed:
       course.add(kAbandon);
       break;
     case RecordState::kDispatched:
     case RecordState::kResponding:
-      if (ending == ExecutionEnd::kKept) {
-        if (record.state == RecordState::kDispatched) course.add(kHead);
-        course.add(kWhole);
-      } else {
-        course.add_at(fate_of(attempts) == Fate::kUnexecuted ? kUnexecuted : kLost,
-                      last_end(attempts));
+      course.add_at(fate_of(attempts) == Fate::kUnexecuted ? kUnexecuted : kLost,
+                    last_end(attempts));
+      break;
+    case RecordState::kUnknown:  // nothing was sent, though the upstream may have been asked
+      if (std::ranges::any_of(attempts, is_probe)) {
+        course.add(kProbe);
+        course.add(kUnclear);
       }
       break;
-    default:  // nothing was sent: it stands where it stood
+    default:
       break;
   }
   return course.take();

@@ -157,17 +157,21 @@ std::vector<Occurrence> Execution::at_end(ExecutionEnd ending) const {
   return events_at_end(record_, ending, since_last_send(), exchange_.loop.now(), wall_ms());
 }
 
-// Barrier B1: what comes of this sending must be known to whoever finds the record. Requests that
-// run side by side (hedges) are one sending: only what may be repeated is sent so.
+// Barrier B1: what comes of this sending must be known to whoever finds the record. Of what may be
+// repeated without harm nothing has to be known; only such requests run side by side (hedges).
 Task<Status> Execution::before_send(Exchange& sending) {
-  if (&sending != &exchange_ && sent_) co_return Status{};
+  if (rules_.replay == config::Replay::kSafe) co_return Status{};
+  if (&sending != &exchange_) {
+    co_return fail(Errc::kInternal, Origin::kProxy, "proxy_internal_error",
+                   "what may not be repeated was to be sent twice at a time");
+  }
   std::vector<Occurrence> events =
       events_before_send(record_, since_last_send(), exchange_.loop.now(), wall_ms());
-  since_ = exchange_.attempts.size();
-  sent_ = true;
+  const std::size_t reported = exchange_.attempts.size();
   CO_TRY(const Step step,
          co_await ledger_.advance(exchange_.loop, key_, std::move(events), rules_));
   record_ = step.record;
+  since_ = reported;
   if (scope_.cancelled()) co_return std::unexpected(scope_.why()->error());
   if (step.send_before_ms != 0 && wall_ms() >= step.send_before_ms) {
     co_return std::unexpected(

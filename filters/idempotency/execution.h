@@ -85,7 +85,6 @@ class Execution final : public std::enable_shared_from_this<Execution>, private 
   std::string held_;              // the end of the answer, which nobody may see before it is kept
   std::uint32_t chunks_ = 0;      // given to the ledger
   std::size_t since_ = 0;         // attempts that were reported with the last sending
-  bool sent_ = false;             // a sending was allowed
   bool over_ = false;             // the ledger has it no more
   std::unique_ptr<Gone> orphan_;  // while nobody reads
   Exchange exchange_;

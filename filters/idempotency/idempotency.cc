@@ -30,6 +30,11 @@ std::int64_t milliseconds(Duration time) noexcept {
   return std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
 }
 
+Resolution resolution_of(std::string_view said) noexcept {
+  if (http::equals_ignore_case(said, "resubmit")) return Resolution::kResubmit;
+  return http::equals_ignore_case(said, "discard") ? Resolution::kDiscard : Resolution::kNone;
+}
+
 Error client_error(std::string_view reason, std::string detail) {
   return {Errc::kProtocol, Origin::kClient, Phase::kNoConnection, reason, std::move(detail)};
 }
@@ -201,6 +206,7 @@ Task<Result<Found>> Idempotency::ask(Exchange& exchange, Call& call) const {
                       .canonical = call.canonical,
                       .rules = call.rules,
                       .request_id = std::string(exchange.id())};
+    question.resolution = resolution_of(exchange.resolve);
     question.fresh = call.key.source == KeySource::kLibrary && call.key.retries == 0;
     CO_TRY(Found found, co_await context_.once.ledger.ask(exchange.loop, std::move(question)));
     found.key = call.record_key();
@@ -335,7 +341,10 @@ std::unexpected<Error> Idempotency::refuse(Exchange& exchange, Reply why,
       return say("dead_lettered", fmt::format("{} was given up", by));
     case Reply::kWait:
       return say("outcome_unknown",
-                 fmt::format("{} may have been executed, and its answer was lost", by));
+                 fmt::format("{} may have been executed, and its answer was lost; once you know, "
+                             "repeat it with Outrigger-Resolve: resubmit (it was not) or discard "
+                             "(it was)",
+                             by));
     default:
       exchange.retry_after = kComeBack;
       return say("idempotency_in_flight", fmt::format("{} is being executed", by));
@@ -387,7 +396,9 @@ RecordRules Idempotency::rules_for(const Exchange& exchange, const RequestKey& k
   RecordRules rules;
   rules.replay =
       replay_class(policies_, exchange.request.head.method, told ? KeySent::kYes : KeySent::kNo);
-  if (policies_.verify && rules.replay == config::Replay::kVerify) {
+  const bool asks =
+      rules.replay == config::Replay::kVerify || rules.replay == config::Replay::kKeyed;
+  if (policies_.verify && asks) {
     rules.can_probe = true;
     rules.negatives = policies_.verify->negatives;
     rules.settle_ms = milliseconds(policies_.verify->settle);

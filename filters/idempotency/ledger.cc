@@ -6,6 +6,9 @@
 namespace outrigger::filters {
 namespace {
 
+// Parts of answers that may wait for the disk, together: 48 MiB.
+constexpr std::size_t kMostChunks = 1000;
+
 template <class T>
 Task<Result<T>> wait_for(std::shared_ptr<Pending<T>> pending) {
   CancelScope unhurried;
@@ -61,7 +64,8 @@ void Ledger::leave(std::string key, std::vector<Occurrence> events, RecordRules 
 
 bool Ledger::put_chunk(const std::string& key, const std::string& blob, std::uint32_t number,
                        std::string bytes) {
-  return journal_.submit(chunk_job(records_, key, chunk_name(blob, number), std::move(bytes)));
+  return journal_.submit(chunk_job(records_, key, chunk_name(blob, number), std::move(bytes)),
+                         kMostChunks);
 }
 
 Result<std::string> Ledger::read_chunk(const std::string& blob, std::uint32_t number) const {

@@ -110,7 +110,13 @@ class AskJob final : public store::Job {
       case Reply::kExecute:
         return claim(store, std::move(stored), found->has_value(), now);
       case Reply::kWait:
+        if (question_.resolution != Resolution::kNone)
+          return resolve(store, std::move(stored), now);
         if (can_resolve(stored.record, now)) return take_over(std::move(stored));
+        break;
+      case Reply::kDead:
+        if (question_.resolution != Resolution::kNone)
+          return resolve(store, std::move(stored), now);
         break;
       case Reply::kReplay:
         return replay(std::move(answer), std::move(stored));
@@ -143,6 +149,29 @@ class AskJob final : public store::Job {
       stored.answer.reset();
     }
     return own(std::move(stored), on_disk);
+  }
+
+  // A person has looked. A resubmission that ends before it is sent leaves all as it was.
+  Result<Found> resolve(store::Transaction& store, StoredRecord stored, std::int64_t now) {
+    const StoredRecord before = stored;
+    const bool again = question_.resolution == Resolution::kResubmit;
+    for (const RecordEvent event :
+         {RecordEvent::kGiveUp, again ? RecordEvent::kResubmit : RecordEvent::kDiscard}) {
+      if (event == RecordEvent::kGiveUp && stored.record.state == RecordState::kDead) continue;
+      const auto step = next(stored.record, {event, now, records_.epoch()}, question_.rules);
+      if (!step)
+        return std::unexpected(store_error("proxy_internal_error", "it cannot be resolved"));
+      stored.record = step->record;
+    }
+    if (again) return own(std::move(stored), true);
+    LiveRecord discarded{.stored = std::move(stored), .recording = nullptr, .blob = {}};
+    discarded.on_disk = true;
+    records_.persist(store, question_.key, discarded, before);
+    Found answer;
+    answer.record = discarded.stored.record;
+    answer.request_id = discarded.stored.request_id;
+    answer.reply = Reply::kGone;
+    return answer;
   }
 
   // What may have been executed is sent again or asked after: it stays what it is until then.
@@ -235,6 +264,11 @@ class StepJob final : public store::Job {
   Result<Step> go(LiveRecord& live) const {
     Step last{.record = live.stored.record};
     for (Occurrence each : what_.events) {
+      // The write that said so may have reached the disk all the same, and nothing was sent.
+      const bool abandons = each.event == RecordEvent::kAbandon;
+      if (abandons && last.record.state == RecordState::kDispatched) {
+        each.event = RecordEvent::kUnexecuted;
+      }
       each.epoch = records_.epoch();
       each.attempt = last.record.attempt;
       const Barrier so_far = last.barrier;

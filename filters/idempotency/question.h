@@ -1,6 +1,7 @@
 // What is asked of the ledger for a request with a key, and what it answers.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,6 +16,13 @@ namespace outrigger::filters {
 // Somebody is reading the chunks of an answer: they stay.
 class BlobLease {};
 
+// What a person says of a request that may have been executed.
+enum class Resolution : std::uint8_t {
+  kNone,
+  kResubmit,  // it was not: it is to be executed
+  kDiscard,   // it was, or nobody wants it any more
+};
+
 struct Question {
   std::string key;  // kRecordKeyBytes
   Fingerprint raw;
@@ -24,6 +32,7 @@ struct Question {
   // The key is the request itself, and this is known to be new work: what an equal one has left is
   // of no account.
   bool fresh = false;
+  Resolution resolution = Resolution::kNone;
   bool only_reads = false;  // what there is of the key, whatever the request: nothing is executed
 };
 

@@ -193,8 +193,10 @@ constexpr ProblemKind kKinds[] = {
      "upstream "
      "does not know keys, or not for so long, and there is no way to ask it, so nothing is sent "
      "again on a guess.",
-     "Look whether it happened. If it did not, send it with a new key. `replay: keyed` where the "
-     "upstream honours keys, or `verify` where it can be asked, let the proxy find out itself."},
+     "Look whether it happened, and repeat the request with `Outrigger-Resolve: resubmit` if it "
+     "did "
+     "not, or `Outrigger-Resolve: discard` if it did. `replay: keyed` where the upstream honours "
+     "keys, or `verify` where it can be asked, let the proxy find out itself."},
     {"overloaded", 503, "connection_limit_reached", "The proxy is at a limit",
      "A configured bound on connections, streams or waiting requests is reached.",
      "Send less at a time, or raise the bound that the detail names."},

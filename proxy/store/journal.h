@@ -75,8 +75,10 @@ class Journal {
   // Finishes what was given, then ends the thread.
   void stop();
 
-  // Any thread. False: so many jobs wait for the disk that this one would wait too long.
-  bool submit(std::unique_ptr<Job> job) { return take(std::move(job), kMostWaiting); }
+  // Any thread. False: `most` jobs or more wait for the disk.
+  bool submit(std::unique_ptr<Job> job, std::size_t most = kMostWaiting) {
+    return take(std::move(job), most);
+  }
   // However many wait: for the end of what has begun.
   void submit_always(std::unique_ptr<Job> job) { take(std::move(job), SIZE_MAX); }
   // For reading, any thread; nullptr while it is not open.
