@@ -67,7 +67,10 @@ SharedLimit& UpstreamLimits::find(Shard& shard, const LimitKeyView& key, TimePoi
     return known->second->limit;
   }
   const std::size_t most = std::max<std::size_t>(setup_.keys / kShards, 1);
-  if (shard.index.size() >= most && !make_room(shard, now)) return overflow_;
+  if (shard.index.size() >= most && !make_room(shard, now)) {
+    overflowed_.store(true, std::memory_order_relaxed);
+    return overflow_;
+  }
   const auto policies = this->policies();
   Entry& entry =
       shard.recent.emplace_front(key, core_of(setup_.kind, *policies, now), queue_of(*policies));
@@ -89,7 +92,7 @@ bool UpstreamLimits::make_room(Shard& shard, TimePoint now) {
 
 std::vector<PinnedLimit> UpstreamLimits::all() {
   std::vector<PinnedLimit> pinned;
-  pinned.emplace_back(overflow_);
+  if (overflowed_.load(std::memory_order_relaxed)) pinned.emplace_back(overflow_);
   for (Shard& shard : shards_) {
     const std::scoped_lock lock(shard.mutex);
     for (Entry& entry : shard.recent) pinned.emplace_back(entry.limit);
@@ -117,6 +120,7 @@ void UpstreamLimits::adopt(const config::Policies& policies, TimePoint now) {
     policies_ = own;
   }
   note_configured(policies);
+  overflow_.adopt(*own, queue_of(*own), now);  // used or not
   for (const PinnedLimit& limit : all()) limit->adopt(*own, queue_of(*own), now);
 }
 

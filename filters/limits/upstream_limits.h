@@ -58,6 +58,7 @@ class UpstreamLimits {
   [[nodiscard]] const std::string& upstream() const noexcept { return setup_.upstream; }
   [[nodiscard]] const std::string& route() const noexcept { return setup_.route; }
   [[nodiscard]] LimitKind kind() const noexcept { return setup_.kind; }
+  // Those of keys, and the shared one once there was a key without room.
   [[nodiscard]] std::vector<PinnedLimit> all();
   [[nodiscard]] std::size_t keys();
 
@@ -89,6 +90,7 @@ class UpstreamLimits {
   std::mutex mutex_;  // taken within a shard's, never around one
   std::shared_ptr<const config::Policies> policies_;
   SharedLimit overflow_;
+  std::atomic<bool> overflowed_{false};
   std::array<Shard, kShards> shards_;
 };
 

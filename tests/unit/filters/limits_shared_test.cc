@@ -91,6 +91,19 @@ TEST_F(SharedLimitsTest, ARateThatIsPartlyUsedIsNotForgotten) {
   EXPECT_FALSE(group->of({.model = "used"}, now_)->take(kOne, now_));
 }
 
+TEST_F(SharedLimitsTest, TheSharedOneShowsOnceItIsUsedAndIsReachedByReloadsBefore) {
+  const auto group = of(upstream(1), LimitKind::kConcurrency);
+  std::vector<PinnedLimit> held;
+  held.push_back(group->of({.model = "m"}, now_));
+  EXPECT_EQ(group->all().size(), 1u) << "nobody uses the one for keys without room";
+  ASSERT_EQ(of(upstream(3), LimitKind::kConcurrency), group);
+  while (group->all().size() <= group->keys()) {
+    held.push_back(group->of({.model = "m" + std::to_string(held.size())}, now_));
+    ASSERT_LT(held.size(), 200u);
+  }
+  EXPECT_EQ(held.back()->at_a_time(), 3u);
+}
+
 TEST_F(SharedLimitsTest, KeysWithoutRoomShareALimit) {
   const auto group = of(upstream(1), LimitKind::kConcurrency);
   std::vector<PinnedLimit> held;
