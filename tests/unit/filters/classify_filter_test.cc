@@ -250,6 +250,19 @@ TEST(Classify, EndsNoArrayThatLacksItsEnd) {
   EXPECT_EQ(got.attempts, Verdicts{"truncated"});
 }
 
+TEST(Classify, ChecksAnArrayThatIsInMemoryLikeAnyWholeAnswer) {
+  Script script = whole("[{},{}]");
+  script.policies.dialect = config::Dialect::kGemini;
+  script.target = "/v1beta/models/gemini:streamGenerateContent";
+  Delivered got = deliver(script);
+  EXPECT_EQ(got.bytes, "[{},{}]");
+  EXPECT_EQ(got.attempts, Verdicts{"ok"});
+  script.whole = "[{},{}";
+  got = deliver(script);
+  EXPECT_EQ(got.failed, "http_response_incomplete");
+  EXPECT_EQ(got.attempts, Verdicts{"truncated"});
+}
+
 TEST(Classify, AsksNothingOfAnswersWithoutContent) {
   for (const int status : {204, 304, 200, 206}) {
     SCOPED_TRACE(status);
