@@ -68,11 +68,11 @@ void put_back(http::Response& response, std::unique_ptr<WatchedBody> body) {
   response.body = http::Body(std::move(body), length);
 }
 
-// Whoever reads it must read to its end: that is where it tells whether it is whole. Its usage is
-// not noted, which would take the text of its last element: a limit of tokens keeps the estimate.
-void watch_array(http::Response& response) {
+// Whoever reads it must read to its end: that is where it tells whether it is whole.
+void watch_array(const AttemptJudge& judge, http::Response& response) {
   response.head.headers.remove(http::HeaderId::kContentLength);
-  response.body = http::Body(std::make_unique<ArrayBody>(std::move(response.body)), std::nullopt);
+  response.body =
+      http::Body(std::make_unique<ArrayBody>(judge, std::move(response.body)), std::nullopt);
 }
 
 // What can be told now, and the rest at the end.
@@ -170,7 +170,7 @@ Task<Result<http::Response>> Classify::handle(Exchange& exchange, Next next) {
         const Slice body = *whole;
         co_return conclude_in_memory(judge, std::move(*outcome), body.view());
       }
-      watch_array(*outcome);
+      watch_array(judge, *outcome);
       judge_plain(judge, *outcome, WatchedBody::Ends::kPlain);
       break;
     case AnswerKind::kGrpc:

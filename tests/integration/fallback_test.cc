@@ -280,6 +280,25 @@ TEST_P(Fallback, ALongBodyIsSentToTheSecondWholeAndWithItsModelMapped) {
   EXPECT_EQ(body_of(second), R"({"model":"small","text":")" + text + R"("})");
 }
 
+TEST_P(Fallback, AFailedAnswerThatStillReadsTheRequestIsLetGoFirst) {
+  upstream.expect("POST /p").before_body().manually();
+  second.expect("POST /p").reply(200, "well");
+  serve_ways("[{upstream: second}]", std::string(kOnce) + ", replay: safe");
+  Client one = client();
+  Request head = get("/up/p");
+  head.method = "POST";
+  const auto call = one.start(head);
+  call->send("the first half, ");
+  Held first = upstream.accept();
+  first->start(503, {});
+  first->send(std::string(80 * 1024, 'x'));  // more than is held of an error
+  EXPECT_TRUE(first->client_gone());
+  call->send("the second half");
+  call->finish();
+  EXPECT_EQ(call->read_all().body, "well");
+  EXPECT_EQ(body_of(second), "the first half, the second half");
+}
+
 TEST_P(Fallback, TheDeadlineIsSharedByAllWays) {
   upstream.expect("GET /p").reply(503);
   second.expect("GET /p").manually();

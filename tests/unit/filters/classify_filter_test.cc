@@ -241,6 +241,18 @@ TEST(Classify, LetsGeminisArraysStream) {
   EXPECT_EQ(got.attempts, Verdicts{"ok"});
 }
 
+TEST(Classify, TheLastElementOfAnArrayTellsItsUsage) {
+  const std::string long_text(20'000, 't');
+  Script script = json({say(R"([{"text":"\"usageMetadata\": none"},)"),
+                        say(R"({"text":")" + long_text + R"(","usageMetadata":{"promptTok)", 1s),
+                        say(R"(enCount":4,"totalTokenCount":7},"modelVersion":"g"}])", 1s)},
+                       config::Dialect::kGemini);
+  script.target = "/v1beta/models/gemini:streamGenerateContent";
+  EXPECT_FALSE(deliver(script).usage) << "nobody asked";
+  script.wants_usage = true;
+  EXPECT_EQ(deliver(script).usage, (TokenUsage{4, 3}));
+}
+
 TEST(Classify, EndsNoArrayThatLacksItsEnd) {
   Script script = json({say("[{}", 1s), say(",{}", 9s), end_cleanly()}, config::Dialect::kGemini);
   script.target = "/v1beta/models/gemini:streamGenerateContent";
