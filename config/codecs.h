@@ -272,6 +272,9 @@ std::optional<Node> dump_member(const Type& type, const T& value) {
     }
     return list;
   } else if constexpr (IsVector<T>::value) {
+    if constexpr (std::same_as<typename T::value_type, Secret>) {
+      if (value.empty()) return std::nullopt;
+    }
     Node list = Node::list();
     for (const auto& item : value) {
       if (auto node = dump_member(*type.element, item)) list.add({}, std::move(*node));

@@ -152,6 +152,11 @@ void check_credentials(const std::vector<Endpoint>& endpoints, const Policies& p
   if (!policies.credentials) return;
   const Credentials& credentials = *policies.credentials;
   const std::string at = path + ".credentials";
+  if (credentials.keys.empty() && decoded == Decoded::kWhole && checker.wrote(at + ".keys")) {
+    checker.error(Code::kInconsistent, at + ".keys", "the list of keys is empty",
+                  "name a key, or write credentials: none to add nothing");
+    return;
+  }
   if (!adds_any(policies)) {
     // A profile may name the header and leave the keys to others.
     if (decoded == Decoded::kWhole && checker.wrote(at + ".keep_client")) {

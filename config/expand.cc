@@ -54,7 +54,10 @@ void Expander::scalar(Node& node) {
       return;
     }
     const auto found = value(node, text.substr(at + 2, end - at - 2));
-    if (!found) return;
+    if (!found) {
+      node.written = node.text;  // a reference, if to nothing
+      return;
+    }
     result += text.substr(done, at - done);
     result += *found;
     has_variable = true;

@@ -49,7 +49,7 @@ struct Node {
   bool quoted = false;  // a scalar in quotes or a block scalar: never a number or a word
   std::string text;     // of a scalar, variables put in
   bool whole = false;   // of a dumped map: one value, shown or hidden as such, on one line
-  std::string written;  // of a scalar that holds a variable: the text as written; else empty
+  std::string written;  // of a scalar that names a variable: the text as written; else empty
   Place place;
   std::vector<Member> members;  // of a map in file order; of a list with empty keys
 

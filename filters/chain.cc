@@ -15,6 +15,7 @@
 #include "filters/keep_alive/keep_alive.h"
 #include "filters/loop_guard/loop_guard.h"
 #include "filters/rate_limit/rate_limit.h"
+#include "filters/route_policies.h"
 #include "filters/send/send.h"
 #include "filters/sign/sign.h"
 #include "filters/validate/validate.h"
@@ -90,7 +91,7 @@ Chain ChainBuilder::in_order(ChainEnds ends, const config::Policies& policies,
 
 void ChainBuilder::add_gates(ChainEnds& ends, const config::Upstream& upstream,
                              const config::Route* route) const {
-  const config::Policies& policies = route == nullptr ? upstream.policies : route->policies;
+  const config::Policies& policies = policies_of(upstream, route);
   Shared& shared = context_.shared;
   MetricShard& metrics = context_.observe.metrics;
   if (policies.rate_limit) {
@@ -118,7 +119,7 @@ void ChainBuilder::add_gates(ChainEnds& ends, const config::Upstream& upstream,
 Chain ChainBuilder::route(const config::Upstream& upstream, const config::Route* route,
                           upstream::Cluster& cluster) const {
   const std::string_view label = route == nullptr ? kDefaultRoute : std::string_view(route->name);
-  const config::Policies& policies = route == nullptr ? upstream.policies : route->policies;
+  const config::Policies& policies = policies_of(upstream, route);
   ChainEnds ends{.route = label,
                  .observe = std::make_unique<Observe>(context_.observe, upstream.name, label),
                  .send = std::make_unique<Send>(cluster)};

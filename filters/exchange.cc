@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "filters/classify/answer_kind.h"
+
 namespace outrigger::filters {
 
 std::string_view to_string(Source source) noexcept {
@@ -24,14 +26,15 @@ void Exchange::conclude(std::size_t index, Verdict verdict) {
   for (AttemptObserver* observer : attempt_observers) observer->on_concluded(*this, attempt);
 }
 
+void Exchange::when_concluded(AttemptObserver& observer) {
+  const auto known = std::ranges::find(attempt_observers, &observer);
+  if (known == attempt_observers.end()) attempt_observers.push_back(&observer);
+}
+
 bool is_stream(const http::Response& response) noexcept {
-  constexpr std::string_view kStreams[] = {"text/event-stream", "application/x-ndjson",
-                                           "application/grpc",
-                                           "application/vnd.amazon.eventstream"};
   const std::string_view type = response.head.headers.get(http::HeaderId::kContentType);
-  if (response.tunnel != nullptr) return true;
-  return std::ranges::any_of(
-      kStreams, [&](std::string_view stream) { return http::starts_ignoring_case(type, stream); });
+  return response.tunnel != nullptr || framing_of(type) ||
+         http::starts_ignoring_case(type, "application/grpc");
 }
 
 }  // namespace outrigger::filters

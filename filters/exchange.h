@@ -165,8 +165,9 @@ struct Exchange {
 
   // Ends an attempt with its final verdict; a second call for the same attempt does nothing.
   void conclude(std::size_t attempt, Verdict verdict);
-  // Registers `observer`, owned by the worker's chain, to hear of the end of every attempt.
-  void when_concluded(AttemptObserver& observer) { attempt_observers.push_back(&observer); }
+  // Registers `observer`, owned by the worker's chain, to hear of the end of every attempt; once,
+  // however often it is called.
+  void when_concluded(AttemptObserver& observer);
   std::vector<AttemptObserver*, FrameAllocator<AttemptObserver*>> attempt_observers;
 
   // What breakers and cooldowns are keyed by; empty and 0 when not known (see filters/intake).

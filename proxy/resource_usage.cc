@@ -1,18 +1,16 @@
 #include "proxy/resource_usage.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
-#include <memory>
 #include <optional>
 #include <string_view>
 
+#include "proxy/base/open_descriptors.h"
 #include "proxy/net/fd.h"
 
 namespace outrigger {
@@ -37,27 +35,6 @@ std::uint64_t value_of(std::string_view text, std::string_view word) noexcept {
     }
   }
   return 0;
-}
-
-// Kernels from 6.2 on give the number of entries as the folder's size.
-std::uint64_t count_descriptors() {
-  struct stat info{};
-  if (::stat("/proc/self/fd", &info) == 0 && info.st_size > 0) {
-    return static_cast<std::uint64_t>(info.st_size);
-  }
-  struct CloseFolder {
-    void operator()(DIR* folder) const noexcept { closedir(folder); }
-  };
-  const int fd = ::open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return UINT64_MAX;  // there is not even one left
-  const std::unique_ptr<DIR, CloseFolder> folder(::fdopendir(fd));
-  if (folder == nullptr) {
-    ::close(fd);
-    return 0;
-  }
-  std::uint64_t entries = 0;
-  while (::readdir(folder.get()) != nullptr) ++entries;
-  return entries - std::min<std::uint64_t>(entries, 3);  // ".", ".." and the folder's own
 }
 
 }  // namespace
@@ -140,7 +117,7 @@ std::string_view MemoryMeter::text_of(const std::string& path) {
 filters::Usage read_descriptors() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return {};
-  return {std::min<std::uint64_t>(count_descriptors(), limit.rlim_cur), limit.rlim_cur};
+  return {std::min<std::uint64_t>(open_descriptors(), limit.rlim_cur), limit.rlim_cur};
 }
 
 }  // namespace outrigger

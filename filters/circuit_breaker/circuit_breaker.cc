@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "filters/route_policies.h"
+
 namespace outrigger::filters {
 namespace {
 
@@ -16,14 +18,7 @@ constexpr Duration kLongestWait = 60s;
 
 const config::CircuitBreaker& policy_of(const config::Upstream& upstream,
                                         const config::Route* route) noexcept {
-  return route == nullptr ? *upstream.policies.circuit_breaker : *route->policies.circuit_breaker;
-}
-
-// Whose breakers a route uses: its own only where its policy differs.
-std::string_view owner_of(const config::Upstream& upstream, const config::Route* route) noexcept {
-  if (route == nullptr) return {};
-  const bool same = route->policies.circuit_breaker == upstream.policies.circuit_breaker;
-  return same ? std::string_view() : std::string_view(route->name);
+  return *policies_of(upstream, route).circuit_breaker;
 }
 
 std::shared_ptr<UpstreamBreakers> host_breakers(SharedBreakers& breakers,
@@ -52,12 +47,6 @@ class Avoidance {
   const bool strictly_;
 };
 
-void listen(Exchange& exchange, AttemptObserver& observer) {
-  const auto& known = exchange.attempt_observers;
-  if (std::ranges::find(known, &observer) != known.end()) return;
-  exchange.when_concluded(observer);
-}
-
 Duration wait_of(const Refused& refused) noexcept {
   return std::clamp(refused.retry_after.value_or(kLongestWait), kShortestWait, kLongestWait);
 }
@@ -81,7 +70,8 @@ std::string_view words(BreakerKind kind) noexcept {
 std::shared_ptr<UpstreamBreakers> key_breakers(SharedBreakers& breakers,
                                                const config::Upstream& upstream,
                                                const config::Route* route, TimePoint now) {
-  return breakers.of(upstream.name, owner_of(upstream, route), policy_of(upstream, route), now);
+  return breakers.of(upstream.name, owner_of(upstream, route, &config::Policies::circuit_breaker),
+                     policy_of(upstream, route), now);
 }
 
 CircuitBreaker::CircuitBreaker(SharedBreakers& breakers, const config::Upstream& upstream,
@@ -90,8 +80,7 @@ CircuitBreaker::CircuitBreaker(SharedBreakers& breakers, const config::Upstream&
       by_model_(keyed_by(policy_of(upstream, route), config::BreakerKey::kModel)),
       by_credential_(keyed_by(policy_of(upstream, route), config::BreakerKey::kCredential)),
       by_endpoint_(keyed_by(policy_of(upstream, route), config::BreakerKey::kEndpoint)),
-      shadow_((route == nullptr ? upstream.policies : route->policies)
-                  .shadowed(config::Shadowed::kCircuitBreaker)),
+      shadow_(policies_of(upstream, route).shadowed(config::Shadowed::kCircuitBreaker)),
       keys_(key_breakers(breakers, upstream, route, now)),
       host_(host_breakers(breakers, upstream, keys_, now)),
       rejected_(metrics.counter(Metric::kCircuitRejected, {upstream.name})) {
@@ -108,7 +97,7 @@ Task<Result<http::Response>> CircuitBreaker::handle(Exchange& exchange, Next nex
     exchange.circuit = to_string(refused->state);
     exchange.would_have.push_back({config::Shadowed::kCircuitBreaker, "refuse"});
   }
-  listen(exchange, *this);
+  exchange.when_concluded(*this);
   exchange.retry_after.reset();  // of a refusal before
   Result<http::Response> outcome = co_await next(exchange);
   settle(exchange, passage);

@@ -10,11 +10,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "filters/circuit_breaker/breaker.h"
 #include "filters/circuit_breaker/permit.h"
 #include "filters/circuit_breaker/success_tally.h"
+#include "filters/keyed_shards.h"
 #include "proxy/base/random.h"
 
 namespace outrigger::filters {
@@ -47,7 +47,7 @@ struct Refused {
       {};  // to the next probe; nothing: until a person releases it
 };
 
-class SharedBreaker {
+class SharedBreaker : public Pinnable {
  public:
   // `owner` outlives it. `seed` spreads the open times.
   SharedBreaker(UpstreamBreakers& owner, BreakerKind kind, const KeyView& key, BreakerPolicy policy,
@@ -87,7 +87,6 @@ class SharedBreaker {
   [[nodiscard]] const KeyView& key() const noexcept { return key_; }
 
  private:
-  friend class Pinned;
   template <class Action>
   void change(TimePoint now, Action action);
   void publish() noexcept;
@@ -105,39 +104,11 @@ class SharedBreaker {
   std::atomic<std::int64_t> slow_after_{0};  // in nanoseconds
   SuccessTally successes_;
   std::atomic<std::uint32_t> permits_{0};  // not ended yet
-  std::atomic<std::uint32_t> pins_{0};     // it is looked at, so it must stay
   std::mutex mutex_;
   Random random_;
   Breaker breaker_;
 };
 
-// Keeps a breaker from being forgotten while somebody looks at it; made under the lock of its
-// shard.
-class Pinned {
- public:
-  Pinned() noexcept = default;
-  explicit Pinned(SharedBreaker& breaker) noexcept : breaker_(&breaker) {
-    breaker.pins_.fetch_add(1, std::memory_order_relaxed);
-  }
-  Pinned(Pinned&& other) noexcept : breaker_(std::exchange(other.breaker_, nullptr)) {}
-  Pinned& operator=(Pinned&& other) noexcept {
-    std::swap(breaker_, other.breaker_);
-    return *this;
-  }
-  ~Pinned() {
-    if (breaker_ != nullptr) breaker_->pins_.fetch_sub(1, std::memory_order_release);
-  }
-  SharedBreaker& operator*() const noexcept { return *breaker_; }
-  SharedBreaker* operator->() const noexcept { return breaker_; }
-
-  // Whether nobody holds a permit of the breaker or looks at it. Only under the lock of its shard
-  // does that stay so.
-  [[nodiscard]] static bool free(const SharedBreaker& breaker) noexcept {
-    return breaker.permits_out() == 0 && breaker.pins_.load(std::memory_order_acquire) == 0;
-  }
-
- private:
-  SharedBreaker* breaker_ = nullptr;
-};
+using Pinned = Pin<SharedBreaker>;
 
 }  // namespace outrigger::filters

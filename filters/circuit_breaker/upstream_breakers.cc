@@ -2,18 +2,11 @@
 
 #include <algorithm>
 #include <functional>
+#include <unordered_map>
 #include <utility>
 
 namespace outrigger::filters {
 namespace {
-
-// How many of the oldest keys are looked at for one that may go: what a lookup may cost.
-constexpr int kLooks = 16;
-
-KeyView cut(KeyView key) noexcept {
-  key.model = key.model.substr(0, UpstreamBreakers::kLongestModel);
-  return key;
-}
 
 bool refuses_all(BreakerState state) noexcept {
   return state == BreakerState::kOpen || state == BreakerState::kForcedOpen;
@@ -31,70 +24,51 @@ std::size_t UpstreamBreakers::KeyHash::operator()(const KeyView& key) const noex
 UpstreamBreakers::UpstreamBreakers(Setup setup, TimePoint now)
     : upstream_(std::move(setup.upstream)),
       route_(std::move(setup.route)),
-      shard_size_(setup.keys / kShards),
       seed_(setup.seed),
       listener_(setup.listener),
       policy_(std::move(setup.policy)),
       host_(*this, BreakerKind::kHost, {}, policy_, seed_ + 1, now),
       whole_(*this, BreakerKind::kUpstream, {}, policy_, seed_ + 2, now),
-      overflow_(*this, BreakerKind::kOverflow, {}, policy_, seed_ + 3, now) {}
+      overflow_(*this, BreakerKind::kOverflow, {}, policy_, seed_ + 3, now),
+      keys_(setup.keys) {}
 
 BreakerPolicy UpstreamBreakers::policy() {
   const std::scoped_lock lock(mutex_);
   return policy_;
 }
 
+template <class Use>
+auto UpstreamBreakers::with(KeyView key, TimePoint now, Use use) {
+  key.model = key.model.substr(0, kLongestModel);
+  const auto make = [&](auto& entries, std::size_t hash) {
+    entries.emplace_front(*this, key, policy(), seed_ ^ hash, now);
+  };
+  return keys_.with(key, now, make, [&](Entry* entry) {
+    if (entry == nullptr) return use(overflow_);
+    entry->asked = now;
+    return use(entry->breaker);
+  });
+}
+
 std::expected<Permit, Refused> UpstreamBreakers::ask(const KeyView& key, TimePoint now) {
   Pinned breaker;
-  {
-    const KeyView bounded = cut(key);
-    const std::size_t hash = KeyHash()(bounded);
-    Shard& shard = shard_of(hash);
-    const std::scoped_lock lock(shard.mutex);
-    SharedBreaker& found = find(shard, bounded, hash, now);
-    if (const std::optional<Permit> permit = found.ask_quietly()) return *permit;
-    breaker = Pinned(found);
-  }
+  const std::optional<Permit> permit = with(key, now, [&](SharedBreaker& found) {
+    std::optional<Permit> quiet = found.ask_quietly();
+    if (!quiet) breaker = Pinned(found);
+    return quiet;
+  });
+  if (permit) return *permit;
   return breaker->ask(now);
 }
 
 Pinned UpstreamBreakers::of(const KeyView& key, TimePoint now) {
-  const KeyView bounded = cut(key);
-  const std::size_t hash = KeyHash()(bounded);
-  Shard& shard = shard_of(hash);
-  const std::scoped_lock lock(shard.mutex);
-  return Pinned(find(shard, bounded, hash, now));
+  return with(key, now, [](SharedBreaker& found) { return Pinned(found); });
 }
 
-SharedBreaker& UpstreamBreakers::find(Shard& shard, const KeyView& key, std::size_t hash,
-                                      TimePoint now) {
-  if (const auto known = shard.index.find(key); known != shard.index.end()) {
-    shard.recent.splice(shard.recent.begin(), shard.recent, known->second);
-    known->second->asked = now;
-    return known->second->breaker;
-  }
-  if (shard.index.size() >= shard_size_ && !make_room(shard, now)) return overflow_;
-  Entry& entry = shard.recent.emplace_front(*this, key, policy(), seed_ ^ hash, now);
-  shard.index.emplace(entry.breaker.key(), shard.recent.begin());
-  return entry.breaker;
-}
-
-bool UpstreamBreakers::may_go(const Entry& entry, TimePoint now) noexcept {
-  if (!Pinned::free(entry.breaker)) return false;
-  return entry.breaker.quiet() ||
-         (entry.breaker.state() == BreakerState::kHalfOpen && now - entry.asked >= kForgetAfter);
-}
-
-bool UpstreamBreakers::make_room(Shard& shard, TimePoint now) {
-  auto entry = shard.recent.end();
-  for (int looks = 0; looks < kLooks && entry != shard.recent.begin(); ++looks) {
-    --entry;
-    if (!may_go(*entry, now)) continue;
-    shard.index.erase(entry->breaker.key());
-    shard.recent.erase(entry);
-    return true;
-  }
-  return false;
+bool UpstreamBreakers::Entry::may_go(TimePoint now) const noexcept {
+  if (breaker.permits_out() != 0 || breaker.pins() != 0) return false;
+  return breaker.quiet() ||
+         (breaker.state() == BreakerState::kHalfOpen && now - asked >= kForgetAfter);
 }
 
 std::optional<Duration> UpstreamBreakers::opened_by_keys(TimePoint now) const noexcept {
@@ -158,20 +132,12 @@ std::vector<Pinned> UpstreamBreakers::all() {
   pinned.emplace_back(host_);
   pinned.emplace_back(whole_);
   pinned.emplace_back(overflow_);
-  for (Shard& shard : shards_) {
-    const std::scoped_lock lock(shard.mutex);
-    for (Entry& entry : shard.recent) pinned.emplace_back(entry.breaker);
-  }
+  keys_.each([&](Entry& entry) { pinned.emplace_back(entry.breaker); });
   return pinned;
 }
 
 std::size_t UpstreamBreakers::keys() {
-  std::size_t count = 0;
-  for (Shard& shard : shards_) {
-    const std::scoped_lock lock(shard.mutex);
-    count += shard.index.size();
-  }
-  return count;
+  return keys_.size();
 }
 
 void UpstreamBreakers::adopt(const BreakerPolicy& policy, TimePoint now) {
@@ -206,15 +172,7 @@ void UpstreamBreakers::reset(TimePoint now) {
 
 void UpstreamBreakers::tick(TimePoint now) {
   for (const Pinned& breaker : all()) breaker->advance(now);
-  for (Shard& shard : shards_) {
-    const std::scoped_lock lock(shard.mutex);
-    for (auto entry = shard.recent.begin(); entry != shard.recent.end();) {
-      const auto here = entry++;
-      if (here->breaker.quiet() || !may_go(*here, now)) continue;
-      shard.index.erase(here->breaker.key());
-      shard.recent.erase(here);
-    }
-  }
+  keys_.erase_if([&](const Entry& entry) { return !entry.breaker.quiet() && entry.may_go(now); });
 }
 
 UpstreamBreakers::Counts UpstreamBreakers::counts(TimePoint now) {

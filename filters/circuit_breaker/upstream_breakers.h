@@ -13,13 +13,11 @@
 #include <cstdint>
 #include <expected>
 #include <functional>
-#include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "filters/circuit_breaker/shared_breaker.h"
@@ -39,7 +37,6 @@ using TransitionListener = std::function<void(const Transition&)>;
 
 class UpstreamBreakers {
  public:
-  static constexpr std::size_t kShards = 8;
   static constexpr Duration kForgetAfter = 10min;
   static constexpr std::size_t kLongestModel = 256;  // longer names are cut: they come from bodies
 
@@ -47,7 +44,7 @@ class UpstreamBreakers {
     std::string upstream;
     std::string route;
     BreakerPolicy policy;
-    std::size_t keys = 0;  // at most so many; a multiple of kShards
+    std::size_t keys = 0;  // at most so many; a multiple of KeyedShards::kShards
     std::uint64_t seed = 0;
     const TransitionListener& listener;  // outlives it; may be empty
   };
@@ -93,16 +90,13 @@ class UpstreamBreakers {
     Entry(UpstreamBreakers& owner, const KeyView& key, const BreakerPolicy& policy,
           std::uint64_t seed, TimePoint now)
         : breaker(owner, BreakerKind::kKey, key, policy, seed, now), asked(now) {}
+    [[nodiscard]] const KeyView& key() const noexcept { return breaker.key(); }
+    [[nodiscard]] bool may_go(TimePoint now) const noexcept;
     SharedBreaker breaker;
     TimePoint asked;
   };
   struct KeyHash {
     std::size_t operator()(const KeyView& key) const noexcept;
-  };
-  struct Shard {
-    std::mutex mutex;
-    std::list<Entry> recent;  // asked last first
-    std::unordered_map<KeyView, std::list<Entry>::iterator, KeyHash> index;
   };
   struct OpenKey {
     const SharedBreaker* breaker;
@@ -117,16 +111,13 @@ class UpstreamBreakers {
   [[nodiscard]] bool disabled() const noexcept { return disabled_.load(std::memory_order_relaxed); }
 
   [[nodiscard]] BreakerPolicy policy();
-  Shard& shard_of(std::size_t hash) noexcept { return shards_[(hash >> 8) % kShards]; }
-  // Under the shard's lock.
-  SharedBreaker& find(Shard& shard, const KeyView& key, std::size_t hash, TimePoint now);
-  static bool may_go(const Entry& entry, TimePoint now) noexcept;
-  bool make_room(Shard& shard, TimePoint now);
+  // What `use(SharedBreaker&)` returns of the key's breaker, under its shard's lock.
+  template <class Use>
+  auto with(KeyView key, TimePoint now, Use use);
   void derive();
 
   const std::string upstream_;
   const std::string route_;
-  const std::size_t shard_size_;
   const std::uint64_t seed_;
   const TransitionListener& listener_;
   std::atomic<bool> disabled_{false};
@@ -143,7 +134,7 @@ class UpstreamBreakers {
   SharedBreaker host_;
   SharedBreaker whole_;
   SharedBreaker overflow_;
-  std::array<Shard, kShards> shards_;
+  KeyedShards<KeyView, Entry, KeyHash> keys_;
 };
 
 }  // namespace outrigger::filters

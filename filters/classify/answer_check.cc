@@ -61,8 +61,7 @@ std::string_view find_defect(const http::Headers& headers, const SliceQueue& bod
   if (body.empty()) return "empty_body";
   if (!is_identity(headers)) {
     if (body.bytes() > kErrorBodyBytes) return {};
-    std::string room;
-    return coded_defect(headers, joined(body, room));
+    return coded_defect(headers, joined(body).view());
   }
   Document document;
   for (const Slice& piece : body) document.take(piece.view());
@@ -78,13 +77,13 @@ std::string_view find_defect(const http::Headers& headers, std::string_view body
   return document.defect();
 }
 
-std::string_view joined(const SliceQueue& pieces, std::string& room) {
+Slice joined(const SliceQueue& pieces) {
   if (pieces.empty()) return {};
-  if (pieces.size() == 1) return pieces.begin()->view();
-  room.clear();
-  room.reserve(pieces.bytes());
-  for (const Slice& piece : pieces) room += piece.view();
-  return room;
+  if (pieces.size() == 1) return *pieces.begin();
+  Block* block = Block::make(pieces.bytes());
+  std::size_t at = 0;
+  for (const Slice& piece : pieces) at += piece.view().copy(block->data() + at, piece.size());
+  return Slice(block, block->data(), at);
 }
 
 }  // namespace outrigger::filters

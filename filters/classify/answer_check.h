@@ -14,7 +14,7 @@ namespace outrigger::filters {
 [[nodiscard]] std::string_view find_defect(const http::Headers& headers, const SliceQueue& body);
 [[nodiscard]] std::string_view find_defect(const http::Headers& headers, std::string_view body);
 
-// The bytes of `pieces` in one; `room` is used when they are not.
-[[nodiscard]] std::string_view joined(const SliceQueue& pieces, std::string& room);
+// The bytes of `pieces` in one; copied where they are several.
+[[nodiscard]] Slice joined(const SliceQueue& pieces);
 
 }  // namespace outrigger::filters

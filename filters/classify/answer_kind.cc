@@ -1,7 +1,5 @@
 #include "filters/classify/answer_kind.h"
 
-#include <optional>
-
 #include "proxy/http/status.h"
 
 namespace outrigger::filters {
@@ -19,6 +17,13 @@ bool ends_ignoring_case(std::string_view text, std::string_view end) noexcept {
          http::equals_ignore_case(text.substr(text.size() - end.size()), end);
 }
 
+// Gemini without alt=sse streams the elements of one array: to hold it would end the streaming.
+bool is_array_stream(const http::RequestHead& request) noexcept {
+  return request.path().ends_with(":streamGenerateContent");
+}
+
+}  // namespace
+
 std::optional<http::StreamFraming> framing_of(std::string_view content_type) noexcept {
   const std::string_view type = media_type(content_type);
   if (http::equals_ignore_case(type, "text/event-stream")) return http::StreamFraming::kSse;
@@ -29,12 +34,9 @@ std::optional<http::StreamFraming> framing_of(std::string_view content_type) noe
   return std::nullopt;
 }
 
-// Gemini without alt=sse streams the elements of one array: to hold it would end the streaming.
-bool is_array_stream(const http::RequestHead& request) noexcept {
-  return request.path().ends_with(":streamGenerateContent");
+bool is_event_stream(const http::Headers& headers) noexcept {
+  return framing_of(headers.get(HeaderId::kContentType)) == http::StreamFraming::kSse;
 }
-
-}  // namespace
 
 bool is_json_type(std::string_view content_type) noexcept {
   const std::string_view type = media_type(content_type);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "config/policies.h"
@@ -26,6 +27,10 @@ enum class AnswerKind : std::uint8_t {
                                      const http::Response& response,
                                      const config::Policies& policies, bool wants_body) noexcept;
 
+// How an answer of that type is cut into events; nothing for one that is no stream of them.
+[[nodiscard]] std::optional<http::StreamFraming> framing_of(std::string_view content_type) noexcept;
+// text/event-stream.
+[[nodiscard]] bool is_event_stream(const http::Headers& headers) noexcept;
 // How the answer is cut into events; meaningful for kEvents.
 [[nodiscard]] http::StreamFraming stream_framing(const http::ResponseHead& head) noexcept;
 // The grammar of the events: the framing has a say where it admits one only.

@@ -10,7 +10,18 @@ Task<Result<Slice>> ArrayBody::read(CancelScope& scope) {
                                     "the array of the answer lacks its end"});
   }
   checker_.feed(piece.view());
+  if (judge_.exchange().wants_usage) note_usage(piece.view());
   co_return piece;
+}
+
+// The last element says what was used, near its end: so much of the text is kept.
+void ArrayBody::note_usage(std::string_view piece) {
+  constexpr std::size_t kKept = 4096;
+  constexpr std::string_view kName = "\"usageMetadata\"";
+  tail_ += piece;
+  if (tail_.size() > 2 * kKept) tail_.erase(0, tail_.size() - kKept);
+  const std::size_t at = piece.empty() ? tail_.rfind(kName) : std::string::npos;
+  if (at != std::string::npos) judge_.note_usage("{" + tail_.substr(at));
 }
 
 }  // namespace outrigger::filters

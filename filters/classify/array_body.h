@@ -2,6 +2,9 @@
 // the array lacks its end. Gemini streams so without alt=sse (llm 2.3).
 #pragma once
 
+#include <string>
+
+#include "filters/classify/attempt_judge.h"
 #include "proxy/base/json_checker.h"
 #include "proxy/http/body.h"
 
@@ -9,7 +12,8 @@ namespace outrigger::filters {
 
 class ArrayBody final : public http::BodySource {
  public:
-  explicit ArrayBody(http::Body body) noexcept : inner_(std::move(body)) {}
+  ArrayBody(const AttemptJudge& judge, http::Body body) noexcept
+      : judge_(judge), inner_(std::move(body)) {}
   // Error, besides those of the inner body: `http_response_incomplete`.
   Task<Result<Slice>> read(CancelScope& scope) override;
   [[nodiscard]] bool ready() const noexcept override { return inner_.ready(); }
@@ -18,8 +22,12 @@ class ArrayBody final : public http::BodySource {
   }
 
  private:
+  void note_usage(std::string_view piece);
+
+  AttemptJudge judge_;
   http::Body inner_;
   JsonChecker checker_;
+  std::string tail_;  // what came last, where somebody wants the usage
 };
 
 }  // namespace outrigger::filters

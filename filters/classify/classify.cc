@@ -69,10 +69,10 @@ void put_back(http::Response& response, std::unique_ptr<WatchedBody> body) {
 }
 
 // Whoever reads it must read to its end: that is where it tells whether it is whole.
-void watch_array(http::Response& response) {
-  if (response.body.whole() != nullptr) return;
+void watch_array(const AttemptJudge& judge, http::Response& response) {
   response.head.headers.remove(http::HeaderId::kContentLength);
-  response.body = http::Body(std::make_unique<ArrayBody>(std::move(response.body)), std::nullopt);
+  response.body =
+      http::Body(std::make_unique<ArrayBody>(judge, std::move(response.body)), std::nullopt);
 }
 
 // What can be told now, and the rest at the end.
@@ -122,6 +122,14 @@ Result<http::Response> conclude_whole(AttemptJudge& judge, http::Response respon
   return response;
 }
 
+// The same, with its body in memory.
+Result<http::Response> conclude_in_memory(AttemptJudge& judge, http::Response response,
+                                          std::string_view body) {
+  const std::string_view defect = find_defect(response.head.headers, body);
+  note_usage(judge, response.head, body);
+  return conclude_whole(judge, std::move(response), defect);
+}
+
 // An attempt lasts until its answer may go on, or is known to be none.
 class Lasting {
  public:
@@ -158,7 +166,11 @@ Task<Result<http::Response>> Classify::handle(Exchange& exchange, Next next) {
       judge_plain(judge, *outcome, WatchedBody::Ends::kPlain);
       break;
     case AnswerKind::kArray:
-      watch_array(*outcome);
+      if (const Slice* whole = outcome->body.whole()) {
+        const Slice body = *whole;
+        co_return conclude_in_memory(judge, std::move(*outcome), body.view());
+      }
+      watch_array(judge, *outcome);
       judge_plain(judge, *outcome, WatchedBody::Ends::kPlain);
       break;
     case AnswerKind::kGrpc:
@@ -174,9 +186,8 @@ Task<Result<http::Response>> Classify::handle(Exchange& exchange, Next next) {
       co_return co_await judge_events(judge, std::move(*outcome), *exchange.scope);
     case AnswerKind::kWhole: {
       if (const Slice* whole = outcome->body.whole()) {
-        const std::string_view defect = find_defect(head.headers, whole->view());
-        note_usage(judge, head, whole->view());
-        co_return conclude_whole(judge, std::move(*outcome), defect);
+        const Slice body = *whole;
+        co_return conclude_in_memory(judge, std::move(*outcome), body.view());
       }
       auto body = watch(judge, *outcome);
       co_return co_await judge_whole(judge, std::move(*outcome), std::move(body), *exchange.scope);
@@ -193,9 +204,8 @@ Classify::Outcome Classify::judge_suspect(AttemptJudge judge, http::Response res
     const bool good =
         judge_answer(judge, head, whole->view(), WatchedBody::Held::kAll) == Verdict::kOk;
     if (good && kind == AnswerKind::kWhole) {
-      const std::string_view defect = find_defect(head.headers, whole->view());
-      note_usage(judge, head, whole->view());
-      co_return conclude_whole(judge, std::move(response), defect);
+      const Slice body = *whole;
+      co_return conclude_in_memory(judge, std::move(response), body.view());
     }
     judge.conclude();
     co_return response;
@@ -203,8 +213,7 @@ Classify::Outcome Classify::judge_suspect(AttemptJudge judge, http::Response res
   auto body = watch(judge, response);
   const Result<WatchedBody::Held> held = co_await body->hold(kErrorBodyBytes, scope);
   if (!held && head.status < 400) co_return fail_attempt(judge, held.error(), head.status);
-  std::string room;
-  const Verdict verdict = judge_answer(judge, head, joined(body->held(), room),
+  const Verdict verdict = judge_answer(judge, head, joined(body->held()).view(),
                                        held.value_or(WatchedBody::Held::kPart));
   if (verdict == Verdict::kOk && kind == AnswerKind::kWhole) {
     co_return co_await judge_whole(judge, std::move(response), std::move(body), scope);
@@ -243,8 +252,7 @@ Classify::Outcome Classify::judge_whole(AttemptJudge judge, http::Response respo
   const bool all = held == WatchedBody::Held::kAll;
   const std::string_view defect = all ? find_defect(response.head.headers, body->held()) : "";
   if (all && judge.exchange().wants_usage) {
-    std::string room;
-    note_usage(judge, response.head, joined(body->held(), room));
+    note_usage(judge, response.head, joined(body->held()).view());
   }
   put_back(response, std::move(body));
   if (!all) co_return response;

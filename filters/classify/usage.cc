@@ -85,7 +85,8 @@ void read_usage(std::string_view json, std::optional<TokenUsage>& usage) {
   // Most events have none: found out without reading them.
   if (!json.contains("usage") && !json.contains("okenCount") && !json.contains("tokens")) return;
   JsonCursor in(json);
-  read_members(in, 2, usage);
+  if (in.peek() != '[') return read_members(in, 2, usage);
+  in.elements([&] { read_members(in, 2, usage); });  // Gemini, without alt=sse
 }
 
 }  // namespace outrigger::filters

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "filters/classify/answer_check.h"
+
 namespace outrigger::filters {
 
 Task<Result<WatchedBody::Held>> WatchedBody::hold(std::uint64_t bytes, CancelScope& scope) {
@@ -50,13 +52,9 @@ std::optional<Slice> WatchedBody::take_whole() {
   if (!ended_ || failure_ || !judge_.record().concluded || rest_.trailers() != nullptr) {
     return std::nullopt;
   }
-  if (held_.empty()) return Slice{};
-  if (held_.size() == 1) return held_.pop();
-  Block* block = Block::make(held_.bytes());
-  std::size_t at = 0;
-  for (const Slice& part : held_) at += part.view().copy(block->data() + at, part.size());
+  Slice whole = joined(held_);
   held_.clear();
-  return Slice(block, block->data(), at);
+  return whole;
 }
 
 void WatchedBody::end() {

@@ -1,23 +1,14 @@
 #include "filters/concurrency/concurrency.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "filters/limits/holding.h"
+#include "filters/route_policies.h"
 
 namespace outrigger::filters {
 namespace {
 
 constexpr Load kOne{.requests = 1};
-
-const config::Policies& policies_of(const config::Upstream& upstream,
-                                    const config::Route* route) noexcept {
-  return route == nullptr ? upstream.policies : route->policies;
-}
-
-bool keyed_by(const config::Concurrency& policy, config::LimitKey key) noexcept {
-  return std::ranges::find(policy.key, key) != policy.key.end();
-}
 
 }  // namespace
 
@@ -25,8 +16,7 @@ ConcurrencyLimit::ConcurrencyLimit(SharedLimits& limits, const config::Upstream&
                                    const config::Route* route, MetricShard& metrics, TimePoint now)
     : policies_(policies_of(upstream, route)),
       policy_(*policies_.concurrency),
-      by_model_(keyed_by(policy_, config::LimitKey::kModel)),
-      by_credential_(keyed_by(policy_, config::LimitKey::kCredential)),
+      keys_(policy_.key),
       shadow_(policies_.shadowed(config::Shadowed::kConcurrency)),
       limits_(limits.of(upstream, route, LimitKind::kConcurrency, now)),
       line_(policy_.queue, upstream.name,
@@ -57,9 +47,7 @@ void ConcurrencyLimit::on_concluded(Exchange& exchange, Attempt& attempt) {
 }
 
 PinnedLimit ConcurrencyLimit::limit_of(const Exchange& exchange) {
-  return limits_->of({.model = by_model_ ? exchange.model : std::string_view(),
-                      .credential = by_credential_ ? exchange.credential : 0},
-                     exchange.loop.now());
+  return limits_->of(keys_.of(exchange), exchange.loop.now());
 }
 
 }  // namespace outrigger::filters

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "filters/filter.h"
+#include "filters/limits/limit_keys.h"
 #include "filters/limits/line.h"
 #include "filters/limits/shared_limits.h"
 
@@ -28,8 +29,7 @@ class ConcurrencyLimit final : public Filter, public AttemptObserver {
 
   const config::Policies& policies_;
   const config::Concurrency& policy_;
-  const bool by_model_;
-  const bool by_credential_;
+  const LimitKeys keys_;
   const bool shadow_;
   const std::shared_ptr<UpstreamLimits> limits_;
   const Line line_;

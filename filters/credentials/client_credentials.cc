@@ -4,6 +4,8 @@
 #include <array>
 #include <string>
 
+#include "proxy/base/percent.h"
+
 namespace outrigger::filters {
 namespace {
 
@@ -48,7 +50,7 @@ std::string without_parameter(std::string_view target, std::string_view name) {
   while (!rest.empty()) {
     const std::string_view part = rest.substr(0, rest.find('&'));
     rest.remove_prefix(std::min(part.size() + 1, rest.size()));
-    if (part.substr(0, part.find('=')) == name) continue;
+    if (percent_decoded(part.substr(0, part.find('='))) == name) continue;
     out += before;
     out += part;
     before = '&';

@@ -13,7 +13,7 @@ namespace outrigger::filters {
 // Whether the request brings one of its own.
 [[nodiscard]] bool brings_credential(const Exchange& exchange, const config::Credentials& policy);
 
-// The query without its parameters of that name.
+// The query without its parameters of that name, however they are encoded.
 [[nodiscard]] std::string without_parameter(std::string_view target, std::string_view name);
 
 class ClientCredentials {

@@ -8,14 +8,10 @@
 #include "filters/circuit_breaker/circuit_breaker.h"
 #include "filters/circuit_breaker/outcome.h"
 #include "filters/credentials/client_credentials.h"
+#include "filters/route_policies.h"
 
 namespace outrigger::filters {
 namespace {
-
-const config::Policies& policies_of(const config::Upstream& upstream,
-                                    const config::Route* route) noexcept {
-  return route == nullptr ? upstream.policies : route->policies;
-}
 
 std::vector<Secret> header_values(const config::Credentials& policy) {
   std::vector<Secret> values;

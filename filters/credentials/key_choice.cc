@@ -112,7 +112,7 @@ void KeyChoice::learn() {
   if (!key_ || exchange_.attempts.empty()) return;
   const Attempt& last = exchange_.attempts.back();
   if (!last.judged) return;
-  if (last.verdict == Verdict::kOk) return note_success();
+  if (last.verdict == Verdict::kOk) return note_success(last);
   note_failure(last);
   if (route_.repeats || !last.hint || !begins_cooldown(last.verdict)) return;
   // Where nobody repeats nobody else notes the pause.
@@ -149,8 +149,8 @@ void KeyChoice::note_failure(const Attempt& last) {
   }
 }
 
-void KeyChoice::note_success() {
-  if (route_.ring->record(*key_).take_back()) {
+void KeyChoice::note_success(const Attempt& last) {
+  if (route_.ring->record(*key_).take_back(last.started)) {
     route_.keys.tell({route_.upstream, *key_ + 1, route_.ring->size(), {}, std::nullopt});
   }
   for (std::size_t key = 0; suspects_ != 0; ++key, suspects_ >>= 1) {

@@ -73,7 +73,7 @@ class KeyChoice {
   void take_off();
   void set_aside(std::size_t key, Aside why, Duration wait);
   void note_failure(const Attempt& last);
-  void note_success();
+  void note_success(const Attempt& last);
   [[nodiscard]] std::unexpected<Error> exhausted();
   [[nodiscard]] bool is_worn(std::size_t key) const noexcept { return worn_ >> key & 1; }
 

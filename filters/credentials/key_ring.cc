@@ -31,16 +31,20 @@ bool KeyRecord::set_aside(Aside why, Duration wait, TimePoint now) {
   const std::scoped_lock lock(mutex_);
   const bool fresh = !aside_.load(std::memory_order_relaxed);
   if (fresh) until_ = now;
-  if (fresh || why == Aside::kAuth) why_ = why;
+  if (fresh || (why == Aside::kAuth && why_ == Aside::kQuota)) {
+    why_ = why;
+    since_ = now;
+  }
   until_ = std::max(until_, now + wait);
   if (fresh) next_probe_ = now + kProbeEvery;
   aside_.store(true, std::memory_order_release);
   return fresh;
 }
 
-bool KeyRecord::take_back() {
+bool KeyRecord::take_back(TimePoint began) {
   if (!aside_.load(std::memory_order_acquire)) return false;
   const std::scoped_lock lock(mutex_);
+  if (began < since_) return false;
   return aside_.exchange(false, std::memory_order_release);
 }
 

@@ -40,8 +40,9 @@ class KeyRecord {
   // A refused key comes back by a probe only; the other kind after `wait`, or by a probe. True when
   // it was in use until now.
   bool set_aside(Aside why, Duration wait, TimePoint now);
-  // It works. True when it was set aside until now.
-  bool take_back();
+  // A request that began then shows that it works; nothing, where it was set aside since. True when
+  // it was set aside until now.
+  bool take_back(TimePoint began);
 
   static constexpr Duration kProbeEvery = 5min;
 
@@ -49,6 +50,7 @@ class KeyRecord {
   std::atomic<bool> aside_{false};
   std::mutex mutex_;
   Aside why_ = Aside::kAuth;
+  TimePoint since_;  // it is aside for `why_`
   TimePoint until_;  // of kQuota
   TimePoint next_probe_;
 };

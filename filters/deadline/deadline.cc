@@ -1,9 +1,7 @@
 #include "filters/deadline/deadline.h"
 
-#include <algorithm>
-#include <utility>
-
 #include "filters/deadline/deadlines.h"
+#include "filters/deadline/until.h"
 
 namespace outrigger::filters {
 namespace {
@@ -16,25 +14,6 @@ Task<Result<http::Response>> refused() {
       "Outrigger-Deadline is neither a duration with its unit (30s, 1m30s) nor a time of "
       "day (2026-01-31T12:00:00Z)");
 }
-
-// Lends the exchange a scope that ends at the deadline.
-class Until {
- public:
-  Until(Exchange& exchange, TimePoint when)
-      : exchange_(exchange), scope_(*exchange.scope), timer_(exchange.loop, scope_) {
-    timer_.start(std::max(when - exchange.loop.now(), Duration{0}), kPassed);
-    outer_ = std::exchange(exchange_.scope, &scope_);
-  }
-  Until(const Until&) = delete;
-  Until& operator=(const Until&) = delete;
-  ~Until() { exchange_.scope = outer_; }
-
- private:
-  Exchange& exchange_;
-  CancelScope scope_;
-  DeadlineTimer timer_;
-  CancelScope* outer_ = nullptr;
-};
 
 }  // namespace
 
@@ -49,8 +28,9 @@ Task<Result<http::Response>> Deadline::handle(Exchange& exchange, Next next) {
 }
 
 Task<Result<http::Response>> Deadline::handle_until(Exchange& exchange, Next next) {
-  if (*exchange.deadline <= exchange.loop.now()) co_return std::unexpected(kPassed.error());
-  const Until until(exchange, *exchange.deadline);
+  const Duration left = *exchange.deadline - exchange.loop.now();
+  if (left <= Duration{0}) co_return std::unexpected(kPassed.error());
+  const Until until(exchange, left, kPassed);
   co_return co_await next(exchange);
 }
 

@@ -9,6 +9,7 @@
 #include "filters/json/json_set.h"
 #include "filters/json/json_text.h"
 #include "filters/retry/safety.h"
+#include "proxy/base/percent.h"
 #include "proxy/base/redact.h"
 
 namespace outrigger::filters {
@@ -30,17 +31,8 @@ std::optional<FallbackOn> trigger_of_refusal(std::string_view reason) noexcept {
 
 // A segment of a path (RFC 3986 3.3): a colon may stand in it, and does in names of models.
 std::string as_segment(std::string_view text) {
-  constexpr std::string_view kPlain = "-._~:@!$&'()*+,;=";
   std::string out;
-  for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       kPlain.contains(c);
-    if (plain) {
-      out += c;
-    } else {
-      fmt::format_to(std::back_inserter(out), "%{:02X}", static_cast<unsigned char>(c));
-    }
-  }
+  append_percent_encoded(out, text, ":@!$&'()*+,;=");
   return out;
 }
 
@@ -82,9 +74,9 @@ std::optional<FallbackOn> trigger_of(const Exchange& exchange,
 }
 
 bool may_send_after(std::span<const Attempt> attempts, config::Replay replay,
-                    Elsewhere where) noexcept {
+                    Again again) noexcept {
   const bool keyed = replay == config::Replay::kKeyed || replay == config::Replay::kVerify;
-  if (keyed && where == Elsewhere::kOtherUpstream) replay = config::Replay::kUnsent;
+  if (keyed && again == Again::kOtherRequest) replay = config::Replay::kUnsent;
   return std::ranges::all_of(attempts, [&](const Attempt& attempt) {
     if (replay == config::Replay::kSafe) return true;
     // Refused for what it is: nothing was done. A good answer that a later check refused was.

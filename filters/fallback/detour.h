@@ -27,13 +27,13 @@ namespace outrigger::filters {
                                                            const Result<http::Response>& outcome,
                                                            std::size_t first);
 
-enum class Elsewhere : std::uint8_t { kSameUpstream, kOtherUpstream };
+enum class Again : std::uint8_t { kSameRequest, kOtherRequest };
 
 // Whether the request may be sent once more after what these attempts may have brought about
 // (resilience 3, "Safety table"): another upstream knows nothing of keys that were sent to the
-// first.
+// first, and another request has a key of its own.
 [[nodiscard]] bool may_send_after(std::span<const Attempt> attempts, config::Replay replay,
-                                  Elsewhere where) noexcept;
+                                  Again again) noexcept;
 
 // What is sent instead.
 struct Detour {

@@ -18,9 +18,8 @@ Task<Result<http::Response>> Fallback::handle(Exchange& exchange, Next next) {
       count(*way);
       co_return ways.answer(*way);
     }
-    if (!co_await ways.turn_to(*way)) continue;
+    if (!co_await ways.turn_to(*way, outcome)) continue;
     count(*way);
-    ways.set_aside(std::move(outcome));
     outcome = co_await ways.chain()(exchange);
   }
   co_return ways.finish(std::move(outcome));

@@ -1,12 +1,11 @@
 #include "filters/fallback/second_ways.h"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include <fmt/format.h>
 
-#include "filters/intake/replay_body.h"
+#include "filters/classify/hint_values.h"
 #include "filters/retry/give_up.h"
 #include "filters/retry/safety.h"
 #include "proxy/base/redact.h"
@@ -36,20 +35,15 @@ bool same_hosts(const config::Upstream& a, const config::Upstream& b) {
 }
 
 std::optional<Duration> come_back_of(const http::Headers& headers) {
-  const auto number = [](std::string_view text) -> std::optional<std::int64_t> {
-    std::int64_t value = 0;
-    const char* end = text.data() + text.size();
-    const auto [at, error] = std::from_chars(text.data(), end, value);
-    if (text.empty() || error != std::errc() || at != end || value < 0) return std::nullopt;
-    return value;
-  };
   if (const http::Field* field = headers.find("retry-after-ms")) {
-    if (const auto ms = number(field->value)) return std::chrono::milliseconds(*ms);
+    if (const auto wait = hint_of_milliseconds(field->value)) return wait;
   }
-  if (const auto seconds = number(headers.get(http::HeaderId::kRetryAfter))) {
-    return std::chrono::seconds(*seconds);
-  }
-  return std::nullopt;
+  return hint_of_seconds(headers.get(http::HeaderId::kRetryAfter));
+}
+
+// Nobody reads the request's body any more once it is gone.
+bool is_complete(const Result<http::Response>& outcome) noexcept {
+  return !outcome || (outcome->tunnel == nullptr && outcome->body.whole() != nullptr);
 }
 
 // An answer of an upstream says more than an error of ours, and one of those that tells what
@@ -84,8 +78,8 @@ const config::Fallback* SecondWays::next(const Result<http::Response>& outcome) 
     if ((tried_ & bit) != 0 || !takes(way, *why)) continue;
     tried_ |= bit;
     if (way.answer) return &way;
-    const Elsewhere where = leaves(way) ? Elsewhere::kOtherUpstream : Elsewhere::kSameUpstream;
-    if (body_.possible() && may_send_after(exchange_.attempts, replay_, where)) return &way;
+    const Again again = leaves(way) || edits(way) ? Again::kOtherRequest : Again::kSameRequest;
+    if (body_.possible() && may_send_after(exchange_.attempts, replay_, again)) return &way;
   }
   return nullptr;
 }
@@ -95,7 +89,13 @@ bool SecondWays::leaves(const config::Fallback& way) const noexcept {
   return !way.upstream.empty() && way.upstream != from.upstream->name;
 }
 
-Task<Status> SecondWays::turn_to(const config::Fallback& way) {
+// Another body, and so another idempotency key.
+bool SecondWays::edits(const config::Fallback& way) const noexcept {
+  const std::string_view model = original_ ? original_->model : exchange_.model;
+  return !way.set.empty() || model_for(way, model) != model;
+}
+
+Task<Status> SecondWays::turn_to(const config::Fallback& way, Result<http::Response>& failed) {
   const upstream::Routed& from = original_ ? original_->routed : exchange_.routed;
   const auto upstream =
       way.upstream.empty() ? std::optional(from.upstream_index) : switchboard_.find(way.upstream);
@@ -103,6 +103,7 @@ Task<Status> SecondWays::turn_to(const config::Fallback& way) {
     co_return fail(Errc::kInternal, Origin::kProxy, "proxy_configuration_error",
                    "no such upstream");
   }
+  if (kept_body_) let_go(failed);
   restore();
   if (!original_) {
     original_ = Original{exchange_.routed, exchange_.request.head.target, exchange_.model,
@@ -111,26 +112,28 @@ Task<Status> SecondWays::turn_to(const config::Fallback& way) {
   const Detour detour = detour_of(way, below_base(original_->routed), original_->model);
   std::optional<std::string> edited;
   if (edits_body(detour, way)) {
-    Result<std::string> text = co_await whole_body();
+    Result<std::string> text = co_await whole_body(failed);
     if (!text) co_return std::unexpected(std::move(text).error());
     edited = edited_body(*text, detour, way);
     if (!edited) {
       co_return fail(Errc::kProtocol, Origin::kClient, "bad_request", "the body is no JSON object");
     }
   }
+  let_go(failed);
+  set_aside(std::move(failed));
   body_.rewind();
-  if (edited) put_body(std::move(*edited));
+  if (edited) {
+    const auto number = &way - policies_.fallback.data() + 1;
+    kept_body_ = put_body(exchange_, *edited, fmt::format("fallback{}", number));
+  }
   enter(way, *upstream, detour);
   co_return Status{};
 }
 
 // The request is the client's again.
 void SecondWays::restore() {
-  if (kept_body_) {
-    exchange_.request.body = std::move(*kept_body_);
-    exchange_.replay = std::exchange(kept_replay_, nullptr);
-    kept_body_.reset();
-  }
+  if (kept_body_) put_back(exchange_, std::move(*kept_body_));
+  kept_body_.reset();
   restore_head();
 }
 
@@ -179,11 +182,12 @@ void SecondWays::enter(const config::Fallback& way, std::uint32_t upstream, cons
   taken_ = &way;
 }
 
-Task<Result<std::string>> SecondWays::whole_body() {
+Task<Result<std::string>> SecondWays::whole_body(Result<http::Response>& failed) {
   if (exchange_.request.head.headers.find(http::HeaderId::kContentEncoding) != nullptr) {
     co_return fail(Errc::kProtocol, Origin::kClient, "bad_request", "the body is compressed");
   }
   if (auto text = body_.whole()) co_return std::move(*text);
+  let_go(failed);
   body_.rewind();
   std::string text;
   for (;;) {
@@ -197,26 +201,27 @@ Task<Result<std::string>> SecondWays::whole_body() {
   }
 }
 
-void SecondWays::put_body(std::string text) {
-  kept_body_ = std::exchange(exchange_.request.body, http::Body(Slice::copy(text)));
-  kept_replay_ = std::exchange(exchange_.replay, nullptr);
-  http::Headers& headers = exchange_.request.head.headers;
-  if (headers.find(http::HeaderId::kContentLength) != nullptr) {
-    headers.set("Content-Length", fmt::format_int(text.size()).c_str());
-  }
-}
-
 void SecondWays::note_come_back(const Result<http::Response>& outcome) {
-  const auto named = outcome ? come_back_of(outcome->head.headers) : exchange_.retry_after;
+  auto named = outcome ? come_back_of(outcome->head.headers) : exchange_.retry_after;
+  // Whatever else it said of it, in its head or its body.
+  if (outcome && !named && exchange_.attempts.size() > first_)
+    named = exchange_.attempts.back().hint;
   if (named && (!come_back_ || *named < *come_back_)) come_back_ = named;
 }
 
-void SecondWays::set_aside(Result<http::Response> outcome) {
-  note_come_back(outcome);
-  const bool complete =
-      !outcome || (outcome->tunnel == nullptr && outcome->body.whole() != nullptr);
-  if (complete && (!best_ || rank(outcome) > rank(best_->outcome))) {
-    best_ = Failure{std::move(outcome), exchange_.retry_after, exchange_.give_up_status};
+// An answer that is still coming may still read the request's body, which is about to be read
+// anew: it ends here.
+void SecondWays::let_go(Result<http::Response>& failed) {
+  if (is_complete(failed)) return;
+  note_come_back(failed);
+  failed = fail(Errc::kClosed, Origin::kProxy, "http_response_incomplete",
+                "the rest of the failed answer was given up for a second way");
+}
+
+void SecondWays::set_aside(Result<http::Response> failed) {
+  note_come_back(failed);
+  if (!best_ || rank(failed) > rank(best_->outcome)) {
+    best_ = Failure{std::move(failed), exchange_.give_up_status};
   }
   exchange_.retry_after.reset();
   exchange_.give_up_status = 0;

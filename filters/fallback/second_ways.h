@@ -11,6 +11,7 @@
 #include "filters/exchange.h"
 #include "filters/fallback/detour.h"
 #include "filters/fallback/switchboard.h"
+#include "filters/intake/edited_body.h"
 #include "filters/intake/rewinder.h"
 
 namespace outrigger::filters {
@@ -25,13 +26,12 @@ class SecondWays {
 
   // The first way that was not tried, fits the outcome and may be taken; nullptr: none.
   [[nodiscard]] const config::Fallback* next(const Result<http::Response>& outcome);
-  // Makes the request what the way wants of it. Error: it cannot be made so; the way is not to be
-  // taken, and the request is as it was before.
-  Task<Status> turn_to(const config::Fallback& way);
+  // Makes the request what the way wants of it, and keeps the failed outcome for the case that no
+  // better one comes. Error: it cannot be made so; the way is not to be taken, and the request is
+  // as it was before.
+  Task<Status> turn_to(const config::Fallback& way, Result<http::Response>& failed);
   // The chain for it.
   [[nodiscard]] Next chain() const noexcept { return switchboard_.enter(exchange_.routed); }
-  // Keeps the failed outcome for the case that no better one comes.
-  void set_aside(Result<http::Response> outcome);
 
   // The ends.
   http::Response answer(const config::Fallback& way);
@@ -41,7 +41,6 @@ class SecondWays {
   // A failed outcome with what the exchange knew of it.
   struct Failure {
     Result<http::Response> outcome;
-    std::optional<Duration> retry_after;
     std::uint16_t give_up_status;
   };
   // What the request was before any way was taken.
@@ -53,11 +52,13 @@ class SecondWays {
     std::vector<http::Field> fields;
   };
 
+  void let_go(Result<http::Response>& failed);
+  void set_aside(Result<http::Response> failed);
   void restore();
   void restore_head();
   void enter(const config::Fallback& way, std::uint32_t upstream, const Detour& detour);
-  Task<Result<std::string>> whole_body();
-  void put_body(std::string text);
+  Task<Result<std::string>> whole_body(Result<http::Response>& failed);
+  [[nodiscard]] bool edits(const config::Fallback& way) const noexcept;
   [[nodiscard]] bool leaves(const config::Fallback& way) const noexcept;
   [[nodiscard]] std::string_view below_base(const upstream::Routed& routed) const noexcept;
   void note_come_back(const Result<http::Response>& outcome);
@@ -71,8 +72,7 @@ class SecondWays {
   std::size_t first_ = 0;    // attempt of the way under way
   const config::Fallback* taken_ = nullptr;
   std::optional<Original> original_;
-  std::optional<http::Body> kept_body_;  // the client's, while an edited one is sent
-  ReplayBody* kept_replay_ = nullptr;
+  std::optional<ClientBody> kept_body_;  // while an edited one is sent
   std::optional<Failure> best_;
   std::optional<Duration> come_back_;  // the least that any of them named
 };

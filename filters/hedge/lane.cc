@@ -38,6 +38,7 @@ Lane::Lane(Exchange& whole_exchange, const Slice& body, std::uint64_t avoid,
   exchange_.patience = whole_.patience;
   exchange_.avoid = whole_.avoid | avoid;
   exchange_.avoid_strictly = whole_.avoid_strictly;
+  exchange_.wants_usage = whole_.wants_usage;
   exchange_.probing = whole_.probing;
   exchange_.gate = whole_.gate;
   exchange_.upstream_key = whole_.upstream_key;
@@ -121,6 +122,7 @@ void Lane::copy_end(const Attempt& from, std::size_t to) {
   attempt.scope = from.scope;
   attempt.hint = from.hint;
   attempt.answered = from.answered;
+  attempt.usage = from.usage;
   attempt.error = whole_.request.head.headers.intern(from.error);
   whole_.conclude(to, from.verdict);
 }

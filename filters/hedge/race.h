@@ -1,6 +1,6 @@
-// Several requests for one exchange, of which the first good answer counts: the second one starts
-// when the first is late, or at once when it has failed meanwhile. Lives in the frame of
-// Hedge::handle.
+// Several requests for one exchange, of which the first good answer counts. When one starts is
+// Hedge's to say: the second when the first is late, and none because one has failed. Lives in the
+// frame of Hedge::handle.
 #pragma once
 
 #include <memory>

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "filters/classify/answer_kind.h"
 #include "proxy/http/dialect_error.h"
 #include "proxy/http/problem.h"
 #include "proxy/http/status.h"
@@ -13,12 +14,6 @@ namespace {
 
 constexpr std::string_view kComment = ": outrigger keeps the connection alive\n\n";
 constexpr std::string_view kTick = "keep_alive";
-
-bool is_event_stream(const http::Response& response) noexcept {
-  return http::is_success(response.head.status) &&
-         http::starts_ignoring_case(response.head.headers.get(http::HeaderId::kContentType),
-                                    "text/event-stream");
-}
 
 }  // namespace
 
@@ -65,13 +60,13 @@ Result<Slice> EarlyBody::begin_passing() {
     const http::ProblemKind& kind = http::problem_kind(outcome_->error());
     return tell(outcome_->error(), kind.code, kind.title);
   }
-  passing_ = is_event_stream(**outcome_);
+  const http::ResponseHead& head = (*outcome_)->head;
+  passing_ = http::is_success(head.status) && is_event_stream(head.headers);
   if (passing_) return Slice{};
   const Attempt* last = exchange_.attempts.empty() ? nullptr : &exchange_.attempts.back();
   const std::string_view code =
       last == nullptr || last->error.empty() ? "upstream_refused" : last->error;
-  const std::string message =
-      "The upstream answered with status " + std::to_string((*outcome_)->head.status);
+  const std::string message = "The upstream answered with status " + std::to_string(head.status);
   return tell({Errc::kProtocol, Origin::kUpstream, Phase::kCommitted, "http_protocol_error", {}},
               code, message);
 }

@@ -12,12 +12,6 @@ Load part_of(const Load& load, double part) noexcept {
           .answer_tokens = load.answer_tokens * part};
 }
 
-void take_away(Load& from, const Load& load) noexcept {
-  from.requests = std::max(from.requests - load.requests, 0.0);
-  from.prompt_tokens = std::max(from.prompt_tokens - load.prompt_tokens, 0.0);
-  from.answer_tokens = std::max(from.answer_tokens - load.answer_tokens, 0.0);
-}
-
 }  // namespace
 
 FairQueue::Turn FairQueue::turn_of(std::uint64_t key, const Caller& caller) noexcept {
@@ -46,7 +40,7 @@ void FairQueue::take_out(Place& place, Caller& caller) {
   turns_.erase(turn_of(place.caller, caller));
   caller.places.erase(&place);
   caller.cost -= place.cost;
-  take_away(caller.load, place.load);
+  caller.load -= place.load;
   --size_;
 }
 

@@ -60,8 +60,7 @@ void Holding::settle() {
     pin_ = {};
     return;
   }
-  const auto& known = exchange_.attempt_observers;
-  if (std::ranges::find(known, &by_) == known.end()) exchange_.when_concluded(by_);
+  exchange_.when_concluded(by_);
   exchange_.held.push_back(hold_);
   pin_.keep();
 }

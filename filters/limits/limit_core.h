@@ -3,6 +3,7 @@
 // limit's lock.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 
@@ -29,6 +30,13 @@ struct Load {
     requests += other.requests;
     prompt_tokens += other.prompt_tokens;
     answer_tokens += other.answer_tokens;
+    return *this;
+  }
+  // What is less than nothing is nothing: sums of parts are not exact.
+  Load& operator-=(const Load& other) noexcept {
+    requests = std::max(requests - other.requests, 0.0);
+    prompt_tokens = std::max(prompt_tokens - other.prompt_tokens, 0.0);
+    answer_tokens = std::max(answer_tokens - other.answer_tokens, 0.0);
     return *this;
   }
 };

@@ -3,15 +3,14 @@
 // posted. Owned by its upstream's UpstreamLimits; any thread.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 
+#include "filters/keyed_shards.h"
 #include "filters/limits/fair_queue.h"
 #include "proxy/runtime/dispatcher.h"
 
@@ -36,7 +35,7 @@ struct Turn : Place, std::enable_shared_from_this<Turn> {
 // Why a request cannot even wait.
 enum class NoPlace : std::uint8_t { kQueueFull, kTooLong };
 
-class SharedLimit {
+class SharedLimit : public Pinnable {
  public:
   SharedLimit(const LimitKeyView& key, std::unique_ptr<LimitCore> core,
               const config::LimitQueue& queue);
@@ -74,9 +73,6 @@ class SharedLimit {
   [[nodiscard]] std::optional<std::uint32_t> at_a_time();
   // Nothing is taken that would have to come back, and nothing would be lost.
   [[nodiscard]] bool idle(TimePoint now);
-  [[nodiscard]] std::uint32_t pins() const noexcept {
-    return pins_.load(std::memory_order_acquire);
-  }
   [[nodiscard]] const LimitKeyView& key() const noexcept { return key_; }
 
   // Nobody looks at it, waits for it or uses it, and nothing would be lost. Only under the lock of
@@ -84,7 +80,6 @@ class SharedLimit {
   [[nodiscard]] bool may_go(TimePoint now);
 
  private:
-  friend class PinnedLimit;
   void call_next(TimePoint now);
   bool pass_one(Place& blocked, TimePoint now);
   [[nodiscard]] bool may_pass(const Place& place, const Place& blocked) const noexcept;
@@ -93,7 +88,6 @@ class SharedLimit {
 
   const std::string model_;
   const LimitKeyView key_;
-  std::atomic<std::uint32_t> pins_{0};
   std::mutex mutex_;
   std::unique_ptr<LimitCore> core_;
   std::uint32_t most_waiting_;
@@ -106,34 +100,6 @@ class SharedLimit {
   TimePoint looks_at_;
 };
 
-// Keeps a limit from being forgotten; made under the lock of its shard, or from another pin.
-class PinnedLimit {
- public:
-  PinnedLimit() noexcept = default;
-  explicit PinnedLimit(SharedLimit& limit) noexcept : limit_(&limit) {
-    limit.pins_.fetch_add(1, std::memory_order_relaxed);
-  }
-  PinnedLimit(PinnedLimit&& other) noexcept : limit_(std::exchange(other.limit_, nullptr)) {}
-  PinnedLimit& operator=(PinnedLimit&& other) noexcept {
-    std::swap(limit_, other.limit_);
-    return *this;
-  }
-  PinnedLimit(const PinnedLimit&) = delete;
-  PinnedLimit& operator=(const PinnedLimit&) = delete;
-  ~PinnedLimit() {
-    if (limit_ != nullptr) drop(*limit_);
-  }
-  // The pin stays for somebody else, who will drop() it.
-  void keep() noexcept { limit_ = nullptr; }
-  static void drop(SharedLimit& limit) noexcept {
-    limit.pins_.fetch_sub(1, std::memory_order_release);
-  }
-  SharedLimit& operator*() const noexcept { return *limit_; }
-  SharedLimit* operator->() const noexcept { return limit_; }
-  explicit operator bool() const noexcept { return limit_ != nullptr; }
-
- private:
-  SharedLimit* limit_ = nullptr;
-};
+using PinnedLimit = Pin<SharedLimit>;
 
 }  // namespace outrigger::filters

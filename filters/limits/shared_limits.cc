@@ -2,26 +2,17 @@
 
 #include <string>
 
+#include "filters/route_policies.h"
+
 namespace outrigger::filters {
-namespace {
-
-// Whose limits a route uses: its own only where its policy differs.
-std::string_view owner_of(const config::Upstream& upstream, const config::Route* route,
-                          LimitKind kind) noexcept {
-  if (route == nullptr) return {};
-  const bool same = kind == LimitKind::kRate
-                        ? route->policies.rate_limit == upstream.policies.rate_limit
-                        : route->policies.concurrency == upstream.policies.concurrency;
-  return same ? std::string_view() : std::string_view(route->name);
-}
-
-}  // namespace
 
 std::shared_ptr<UpstreamLimits> SharedLimits::of(const config::Upstream& upstream,
                                                  const config::Route* route, LimitKind kind,
                                                  TimePoint now) {
-  const config::Policies& policies = route == nullptr ? upstream.policies : route->policies;
-  const std::string_view owner = owner_of(upstream, route, kind);
+  const config::Policies& policies = policies_of(upstream, route);
+  const std::string_view owner = kind == LimitKind::kRate
+                                     ? owner_of(upstream, route, &config::Policies::rate_limit)
+                                     : owner_of(upstream, route, &config::Policies::concurrency);
   std::shared_ptr<UpstreamLimits> found;
   {
     const std::scoped_lock lock(mutex_);

@@ -9,9 +9,6 @@
 namespace outrigger::filters {
 namespace {
 
-// How many of the oldest keys are looked at for one that may go: what a new key may cost.
-constexpr int kLooks = 16;
-
 std::unique_ptr<LimitCore> core_of(LimitKind kind, const config::Policies& policies,
                                    TimePoint now) {
   if (kind == LimitKind::kRate) return std::make_unique<Allowances>(policies, now);
@@ -29,7 +26,8 @@ std::size_t UpstreamLimits::KeyHash::operator()(const LimitKeyView& key) const n
 UpstreamLimits::UpstreamLimits(Setup setup, const config::Policies& policies)
     : setup_(std::move(setup)),
       policies_(std::make_shared<const config::Policies>(policies)),
-      overflow_({}, core_of(setup_.kind, policies, {}), queue_of(policies)) {
+      overflow_({}, core_of(setup_.kind, policies, {}), queue_of(policies)),
+      keys_(setup_.keys) {
   note_configured(policies);
 }
 
@@ -56,54 +54,26 @@ std::shared_ptr<const config::Policies> UpstreamLimits::policies() {
 }
 
 PinnedLimit UpstreamLimits::of(const LimitKeyView& key, TimePoint now) {
-  Shard& shard = shards_[(KeyHash()(key) >> 8) % kShards];
-  const std::scoped_lock lock(shard.mutex);
-  return PinnedLimit(find(shard, key, now));
-}
-
-SharedLimit& UpstreamLimits::find(Shard& shard, const LimitKeyView& key, TimePoint now) {
-  if (const auto known = shard.index.find(key); known != shard.index.end()) {
-    shard.recent.splice(shard.recent.begin(), shard.recent, known->second);
-    return known->second->limit;
-  }
-  const std::size_t most = std::max<std::size_t>(setup_.keys / kShards, 1);
-  if (shard.index.size() >= most && !make_room(shard, now)) return overflow_;
-  const auto policies = this->policies();
-  Entry& entry =
-      shard.recent.emplace_front(key, core_of(setup_.kind, *policies, now), queue_of(*policies));
-  shard.index.emplace(entry.limit.key(), shard.recent.begin());
-  return entry.limit;
-}
-
-bool UpstreamLimits::make_room(Shard& shard, TimePoint now) {
-  auto entry = shard.recent.end();
-  for (int looks = 0; looks < kLooks && entry != shard.recent.begin(); ++looks) {
-    --entry;
-    if (!entry->limit.may_go(now)) continue;
-    shard.index.erase(entry->limit.key());
-    shard.recent.erase(entry);
-    return true;
-  }
-  return false;
+  const auto make = [&](auto& entries, std::size_t) {
+    const auto policies = this->policies();
+    entries.emplace_front(key, core_of(setup_.kind, *policies, now), queue_of(*policies));
+  };
+  return keys_.with(key, now, make, [&](SharedLimit* limit) {
+    if (limit != nullptr) return PinnedLimit(*limit);
+    overflowed_.store(true, std::memory_order_relaxed);
+    return PinnedLimit(overflow_);
+  });
 }
 
 std::vector<PinnedLimit> UpstreamLimits::all() {
   std::vector<PinnedLimit> pinned;
-  pinned.emplace_back(overflow_);
-  for (Shard& shard : shards_) {
-    const std::scoped_lock lock(shard.mutex);
-    for (Entry& entry : shard.recent) pinned.emplace_back(entry.limit);
-  }
+  if (overflowed_.load(std::memory_order_relaxed)) pinned.emplace_back(overflow_);
+  keys_.each([&](SharedLimit& limit) { pinned.emplace_back(limit); });
   return pinned;
 }
 
 std::size_t UpstreamLimits::keys() {
-  std::size_t count = 0;
-  for (Shard& shard : shards_) {
-    const std::scoped_lock lock(shard.mutex);
-    count += shard.index.size();
-  }
-  return count;
+  return keys_.size();
 }
 
 void UpstreamLimits::adopt(const config::Policies& policies, TimePoint now) {
@@ -117,6 +87,7 @@ void UpstreamLimits::adopt(const config::Policies& policies, TimePoint now) {
     policies_ = own;
   }
   note_configured(policies);
+  overflow_.adopt(*own, queue_of(*own), now);  // used or not
   for (const PinnedLimit& limit : all()) limit->adopt(*own, queue_of(*own), now);
 }
 

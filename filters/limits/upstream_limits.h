@@ -6,15 +6,12 @@
 // protects the upstream.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <cstdint>
-#include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "filters/limits/shared_limit.h"
@@ -25,13 +22,11 @@ enum class LimitKind : std::uint8_t { kRate, kConcurrency };
 
 class UpstreamLimits {
  public:
-  static constexpr std::size_t kShards = 8;
-
   struct Setup {
     std::string upstream;
     std::string route;  // empty: the upstream's own policy
     LimitKind kind = LimitKind::kRate;
-    std::size_t keys = 4096;  // at most so many; a multiple of kShards
+    std::size_t keys = 4096;  // at most so many; a multiple of KeyedShards::kShards
   };
   // `policies` has the policy of this kind.
   UpstreamLimits(Setup setup, const config::Policies& policies);
@@ -58,29 +53,17 @@ class UpstreamLimits {
   [[nodiscard]] const std::string& upstream() const noexcept { return setup_.upstream; }
   [[nodiscard]] const std::string& route() const noexcept { return setup_.route; }
   [[nodiscard]] LimitKind kind() const noexcept { return setup_.kind; }
+  // Those of keys, and the shared one once there was a key without room.
   [[nodiscard]] std::vector<PinnedLimit> all();
   [[nodiscard]] std::size_t keys();
 
  private:
-  struct Entry {
-    Entry(const LimitKeyView& key, std::unique_ptr<LimitCore> core, const config::LimitQueue& queue)
-        : limit(key, std::move(core), queue) {}
-    SharedLimit limit;
-  };
   struct KeyHash {
     std::size_t operator()(const LimitKeyView& key) const noexcept;
-  };
-  struct Shard {
-    std::mutex mutex;
-    std::list<Entry> recent;  // asked last first
-    std::unordered_map<LimitKeyView, std::list<Entry>::iterator, KeyHash> index;
   };
 
   [[nodiscard]] std::shared_ptr<const config::Policies> policies();
   [[nodiscard]] const config::LimitQueue& queue_of(const config::Policies& policies) const noexcept;
-  SharedLimit& find(Shard& shard, const LimitKeyView& key, TimePoint now);
-  static bool make_room(Shard& shard, TimePoint now);
-
   void note_configured(const config::Policies& policies) noexcept;
 
   const Setup setup_;
@@ -89,7 +72,8 @@ class UpstreamLimits {
   std::mutex mutex_;  // taken within a shard's, never around one
   std::shared_ptr<const config::Policies> policies_;
   SharedLimit overflow_;
-  std::array<Shard, kShards> shards_;
+  std::atomic<bool> overflowed_{false};
+  KeyedShards<LimitKeyView, SharedLimit, KeyHash> keys_;
 };
 
 }  // namespace outrigger::filters

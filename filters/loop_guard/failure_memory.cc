@@ -10,6 +10,11 @@ bool FailureMemory::guards(std::uint64_t outline, TimePoint now) const {
   return found != outlines_.end() && found->second.guarded_until > now;
 }
 
+bool FailureMemory::knows(std::uint64_t outline) const {
+  const std::scoped_lock lock(mutex_);
+  return outlines_.contains(outline);
+}
+
 std::optional<FailureMemory::Guarded> FailureMemory::find(const FailurePrint& print,
                                                           TimePoint now) {
   const std::scoped_lock lock(mutex_);
@@ -20,8 +25,8 @@ std::optional<FailureMemory::Guarded> FailureMemory::find(const FailurePrint& pr
   return Guarded{entry.answer, entry.in_a_row, entry.guarded_until - now};
 }
 
-void FailureMemory::note(const FailurePrint& print, FailedAnswer answer,
-                         const config::LoopGuard& policy, TimePoint now) {
+void FailureMemory::note(const FailurePrint& print, Answer answer, const config::LoopGuard& policy,
+                         TimePoint now) {
   const std::scoped_lock lock(mutex_);
   auto found = entries_.find(print.whole);
   if (found == entries_.end()) {
@@ -33,13 +38,14 @@ void FailureMemory::note(const FailurePrint& print, FailedAnswer answer,
     order_.splice(order_.end(), order_, found->second.place);
   }
   Entry& entry = found->second;
-  const bool same = entry.answer.status == answer.status && entry.answer.verdict == answer.verdict;
-  if (!same) {
-    entry.failures.clear();
-    entry.in_a_row = 0;
+  bytes_ += size_of(*answer);
+  if (entry.answer != nullptr) {
+    bytes_ -= size_of(*entry.answer);
+    if (entry.answer->status != answer->status || entry.answer->verdict != answer->verdict) {
+      entry.failures.clear();
+      entry.in_a_row = 0;
+    }
   }
-  bytes_ += size_of(answer);
-  bytes_ -= size_of(entry.answer);
   entry.answer = std::move(answer);
   std::erase_if(entry.failures, [&](TimePoint at) { return now - at > policy.window; });
   if (entry.failures.empty()) entry.in_a_row = 0;
@@ -78,7 +84,7 @@ std::size_t FailureMemory::size_of(const FailedAnswer& answer) noexcept {
 }
 
 void FailureMemory::drop(Entries::iterator entry) {
-  bytes_ -= size_of(entry->second.answer);
+  bytes_ -= size_of(*entry->second.answer);
   order_.erase(entry->second.place);
   const auto outline = outlines_.find(entry->second.outline);
   if (--outline->second.entries == 0) outlines_.erase(outline);

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdint>
 #include <list>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -44,16 +45,19 @@ class FailureMemory {
   }
   // A request of this outline may be answered from here.
   [[nodiscard]] bool guards(std::uint64_t outline, TimePoint now) const;
+  // A request of this outline has failed: there may be a row for another to break.
+  [[nodiscard]] bool knows(std::uint64_t outline) const;
 
+  using Answer = std::shared_ptr<const FailedAnswer>;
   struct Guarded {
-    FailedAnswer answer;
+    Answer answer;
     std::uint32_t failures = 0;
     Duration left{0};
   };
   // What such a request is answered, where it is guarded.
   [[nodiscard]] std::optional<Guarded> find(const FailurePrint& print, TimePoint now);
   // It failed. Another status or verdict than before begins a new row.
-  void note(const FailurePrint& print, FailedAnswer answer, const config::LoopGuard& policy,
+  void note(const FailurePrint& print, Answer answer, const config::LoopGuard& policy,
             TimePoint now);
   // It went well, or failed otherwise: the row is broken.
   void forget(const FailurePrint& print);
@@ -65,7 +69,7 @@ class FailureMemory {
   using Order = std::list<std::uint64_t>;
   struct Entry {
     std::uint64_t outline = 0;
-    FailedAnswer answer;
+    Answer answer;
     std::vector<TimePoint> failures;  // within the window, oldest first; at most as many as count
     std::uint32_t in_a_row = 0;
     TimePoint guarded_until;

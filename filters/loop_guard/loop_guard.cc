@@ -1,6 +1,7 @@
 #include "filters/loop_guard/loop_guard.h"
 
 #include <array>
+#include <memory>
 #include <utility>
 
 #include <fmt/format.h>
@@ -17,7 +18,7 @@ namespace {
 constexpr std::array<std::string_view, 4> kKept = {"content-type", "content-encoding",
                                                    "content-language", "www-authenticate"};
 
-FailedAnswer kept_of(const http::Response& response, Verdict verdict) {
+FailureMemory::Answer kept_of(const http::Response& response, Verdict verdict) {
   FailedAnswer answer{
       response.head.status, verdict, {}, std::string(response.body.whole()->view())};
   for (const std::string_view name : kKept) {
@@ -25,7 +26,7 @@ FailedAnswer kept_of(const http::Response& response, Verdict verdict) {
       answer.fields.emplace_back(field->name, field->value);
     }
   }
-  return answer;
+  return std::make_shared<const FailedAnswer>(std::move(answer));
 }
 
 }  // namespace
@@ -51,8 +52,8 @@ Task<Result<http::Response>> LoopGuard::handle(Exchange& exchange, Next next) {
   const Outline outline = outline_of(exchange);
   const Rewinder body(exchange);  // it is hashed when the request has failed
   if (!memory_.quiet(exchange.loop.now())) {
-    CO_TRY(std::optional<Guarded> guarded, co_await look(exchange, outline, body));
-    if (guarded && !shadow_) co_return answer(exchange, std::move(*guarded));
+    CO_TRY(const std::optional<Guarded> guarded, co_await look(exchange, outline, body));
+    if (guarded && !shadow_) co_return answer(exchange, *guarded);
     if (guarded) exchange.would_have.push_back({config::Shadowed::kLoopGuard, "answer"});
   }
   Result<http::Response> outcome = co_await next(exchange);
@@ -106,7 +107,9 @@ void LoopGuard::learn(const Exchange& exchange, const Outline& outline, const Re
   const TimePoint now = exchange.loop.now();
   const bool failed = is_loop_failure(last.verdict, last.status, exchange.request.head.method);
   if (!failed && memory_.quiet(now)) return;
-  const std::optional<FailurePrint> print = fingerprint(hash(outline), body);
+  const std::uint64_t hashed = hash(outline);
+  if (!failed && !memory_.knows(hashed)) return;  // no row to break: the body need not be hashed
+  const std::optional<FailurePrint> print = fingerprint(hashed, body);
   if (!print) return;
   const Slice* whole = outcome->body.whole();
   if (failed && whole != nullptr && whole->size() <= kMostBody) {
@@ -116,21 +119,21 @@ void LoopGuard::learn(const Exchange& exchange, const Outline& outline, const Re
   }
 }
 
-http::Response LoopGuard::answer(Exchange& exchange, Guarded guarded) const {
+http::Response LoopGuard::answer(Exchange& exchange, const Guarded& guarded) const {
   answers_.add();
   exchange.source = Source::kProxy;
   exchange.why = "http_request_denied";
   http::Response response;
   http::Headers& headers = response.head.headers;
-  response.head.status = guarded.answer.status;
-  for (const auto& [name, value] : guarded.answer.fields) headers.add(name, value);
-  headers.add("Content-Length", fmt::format_int(guarded.answer.body.size()).c_str());
+  response.head.status = guarded.answer->status;
+  for (const auto& [name, value] : guarded.answer->fields) headers.add(name, value);
+  headers.add("Content-Length", fmt::format_int(guarded.answer->body.size()).c_str());
   headers.add("Outrigger-Loop-Guard", fmt::format("failures={}", guarded.failures));
   headers.add("Proxy-Status", http::proxy_status(exchange.why, {}, 0,
                                                  "the same request failed "
                                                  "with the same error before"));
   advise_to_give_up(response.head, guarded.left, 0);
-  response.body = http::Body(Slice::copy(guarded.answer.body));
+  response.body = http::Body(Slice::copy(guarded.answer->body));
   return response;
 }
 

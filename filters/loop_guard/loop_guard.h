@@ -47,7 +47,7 @@ class LoopGuard final : public Filter {
                                                           const Rewinder& body) const;
   void learn(const Exchange& exchange, const Outline& outline, const Rewinder& body,
              const Result<http::Response>& outcome) const;
-  [[nodiscard]] http::Response answer(Exchange& exchange, Guarded guarded) const;
+  [[nodiscard]] http::Response answer(Exchange& exchange, const Guarded& guarded) const;
 
   FailureMemory& memory_;
   const IntakeContext& intake_;

@@ -9,6 +9,7 @@
 #include "filters/gateway/gateway.h"
 #include "filters/observe/access_record.h"
 #include "filters/observe/answer.h"
+#include "filters/observe/attempt_time.h"
 #include "proxy/base/json_writer.h"
 
 namespace outrigger::filters {
@@ -29,18 +30,11 @@ bool has_credentials(const http::Headers& headers) noexcept {
 }
 
 // The time to the head less what the attempts took and what was waited for them: ours.
-std::optional<Duration> overhead(const Exchange& exchange,
-                                 std::optional<Duration> first_byte) noexcept {
+std::optional<Duration> overhead(const Exchange& exchange, std::optional<Duration> first_byte) {
   if (!first_byte) return std::nullopt;
-  Duration spent = *first_byte;
-  const TimePoint head = exchange.started + *first_byte;
-  for (const Attempt& attempt : exchange.attempts) {
-    if (attempt.started > head) break;  // behind a head that went out early
-    const bool over = attempt.ended != TimePoint{} && attempt.ended < head;
-    spent -= (over ? attempt.ended : head) - attempt.started + attempt.waited;
-  }
-  spent -= exchange.queued;
-  return std::max(spent, Duration{0});
+  const Duration elsewhere =
+      attempt_time(exchange.attempts, exchange.started + *first_byte) + exchange.queued;
+  return std::max(*first_byte - elsewhere, Duration{0});
 }
 
 // An upstream's own words under our names (it may be another outrigger) must not pass for ours.

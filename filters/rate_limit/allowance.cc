@@ -134,7 +134,8 @@ double Allowance::level(TimePoint now) noexcept {
 }
 
 bool Allowance::untouched(TimePoint now) noexcept {
-  return source_ != Source::kConfigured || level(now) >= capacity_;
+  forget_stale(now);
+  return !limits() || level(now) >= capacity_;
 }
 
 void Allowance::forget_stale(TimePoint now) noexcept {

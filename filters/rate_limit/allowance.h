@@ -45,7 +45,7 @@ class Allowance {
   [[nodiscard]] Duration wait(double ahead, double last, TimePoint now) noexcept;
   // `amount` as seconds of the rate.
   [[nodiscard]] double seconds_of(double amount) const noexcept;
-  // It is as it would be if it were made now.
+  // Nothing would be lost if it were made anew: it is full, or limits nothing.
   [[nodiscard]] bool untouched(TimePoint now) noexcept;
   // Forgets what was learnt when nothing confirmed it for long.
   void forget_stale(TimePoint now) noexcept;

@@ -46,12 +46,6 @@ Load used_of(const LimitEnding& ending) noexcept {
   return used;
 }
 
-void take_away(Load& from, const Load& load) noexcept {
-  from.requests = std::max(from.requests - load.requests, 0.0);
-  from.prompt_tokens = std::max(from.prompt_tokens - load.prompt_tokens, 0.0);
-  from.answer_tokens = std::max(from.answer_tokens - load.answer_tokens, 0.0);
-}
-
 }  // namespace
 
 bool Allowances::take(const Load& load, TimePoint now) {
@@ -100,14 +94,14 @@ void Allowances::conclude(const LimitEnding& ending, TimePoint now) {
   for (std::size_t i = 0; i < kCountedThings; ++i) {
     settle(i, amount_of(i, ending.taken), amount_of(i, used), now);
   }
-  take_away(out_, ending.taken);
+  out_ -= ending.taken;
 }
 
 void Allowances::learn(const LimitNews& news, const Load& own, TimePoint started, TimePoint now) {
   if (heard_ && started < *heard_) return;
   heard_ = started;
   Load others = out_;
-  take_away(others, own);
+  others -= own;
   for (std::size_t i = 0; i < kCountedThings; ++i) {
     allowances_[i].learn(news.quotas[i], amount_of(i, others), now);
   }

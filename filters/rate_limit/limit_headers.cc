@@ -125,13 +125,15 @@ Name name_of(std::string_view prefix, std::string_view words) noexcept {
   return name;
 }
 
-// "60", "1000, 1000;window=60"; nothing when it is negative (Azure: not known) or no number.
+// "60", "1000, 1000;window=60"; nothing when it is negative (Azure: not known) or no number ("nan"
+// and "inf" are some to from_chars).
 std::optional<double> amount(std::string_view text) noexcept {
+  if (text.empty() || text.front() < '0' || text.front() > '9') return std::nullopt;
   double number = 0;
   const auto [end, error] =
       std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
   const bool whole = end == text.data() + text.size() || *end == ',' || *end == ';' || *end == ' ';
-  if (error != std::errc{} || !whole || number < 0 || number > 1e15) return std::nullopt;
+  if (error != std::errc{} || !whole || number > 1e15) return std::nullopt;
   return number;
 }
 

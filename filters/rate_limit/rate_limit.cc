@@ -1,6 +1,5 @@
 #include "filters/rate_limit/rate_limit.h"
 
-#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -9,18 +8,10 @@
 #include "filters/limits/holding.h"
 #include "filters/rate_limit/estimate.h"
 #include "filters/rate_limit/limit_headers.h"
+#include "filters/route_policies.h"
 
 namespace outrigger::filters {
 namespace {
-
-const config::Policies& policies_of(const config::Upstream& upstream,
-                                    const config::Route* route) noexcept {
-  return route == nullptr ? upstream.policies : route->policies;
-}
-
-bool keyed_by(const config::RateLimit& policy, config::LimitKey key) noexcept {
-  return std::ranges::find(policy.key, key) != policy.key.end();
-}
 
 std::uint64_t answer_tokens(const Exchange& exchange) {
   if (!is_json(exchange.request.head.headers)) return 0;
@@ -37,8 +28,7 @@ RateLimit::RateLimit(SharedLimits& limits, const config::Upstream& upstream,
                      TimePoint now)
     : policies_(policies_of(upstream, route)),
       policy_(*policies_.rate_limit),
-      by_model_(keyed_by(policy_, config::LimitKey::kModel)),
-      by_credential_(keyed_by(policy_, config::LimitKey::kCredential)),
+      keys_(policy_.key),
       shadow_(policies_.shadowed(config::Shadowed::kRateLimit)),
       limits_(limits.of(upstream, route, LimitKind::kRate, now)),
       clock_(clock),
@@ -97,9 +87,7 @@ RateLimit::Outcome RateLimit::hold(Exchange& exchange, Next next, PinnedLimit li
 }
 
 PinnedLimit RateLimit::limit_of(const Exchange& exchange) {
-  return limits_->of({.model = by_model_ ? exchange.model : std::string_view(),
-                      .credential = by_credential_ ? exchange.credential : 0},
-                     exchange.loop.now());
+  return limits_->of(keys_.of(exchange), exchange.loop.now());
 }
 
 Load RateLimit::load_of(Exchange& exchange) const {

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "filters/filter.h"
+#include "filters/limits/limit_keys.h"
 #include "filters/limits/line.h"
 #include "filters/limits/shared_limits.h"
 #include "proxy/base/wall_clock.h"
@@ -40,8 +41,7 @@ class RateLimit final : public Filter, public AttemptObserver {
 
   const config::Policies& policies_;
   const config::RateLimit& policy_;
-  const bool by_model_;
-  const bool by_credential_;
+  const LimitKeys keys_;
   const bool shadow_;
   const std::shared_ptr<UpstreamLimits> limits_;
   WallClock& clock_;

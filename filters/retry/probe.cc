@@ -3,24 +3,9 @@
 #include <algorithm>
 
 #include "filters/classify/json_fields.h"
+#include "proxy/base/percent.h"
 
 namespace outrigger::filters {
-namespace {
-
-void append_encoded(std::string& out, std::string_view text) {
-  constexpr std::string_view kHex = "0123456789ABCDEF";
-  for (const char c : text) {
-    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    if (letter || (c >= '0' && c <= '9') || std::string_view("-._~").contains(c)) {
-      out += c;
-    } else {
-      const auto byte = static_cast<unsigned char>(c);
-      out += {'%', kHex[byte >> 4], kHex[byte & 15]};
-    }
-  }
-}
-
-}  // namespace
 
 std::optional<std::string> probe_target(std::string_view pattern, std::string_view idempotency_key,
                                         const std::optional<std::string>& body) {
@@ -42,7 +27,7 @@ std::optional<std::string> probe_target(std::string_view pattern, std::string_vi
       if (!null) value = found.front().text;
     }
     if (!value || value->empty()) return std::nullopt;
-    append_encoded(target, *value);
+    append_percent_encoded(target, *value);
     pattern.remove_prefix(close + 1);
   }
   return target;

@@ -12,6 +12,8 @@
 
 #include <fmt/format.h>
 
+#include "proxy/base/percent.h"
+
 namespace outrigger::filters {
 namespace {
 
@@ -28,44 +30,6 @@ Digest hmac(std::string_view key, std::string_view text) {
   HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
        reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data(), &size);
   return digest;
-}
-
-// All but the unreserved characters of RFC 3986.
-void append_encoded(std::string& out, std::string_view text, std::string_view keep = {}) {
-  constexpr std::string_view kHex = "0123456789ABCDEF";
-  for (const char c : text) {
-    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    const bool plain = letter || (c >= '0' && c <= '9') || std::string_view("-._~").contains(c);
-    if (plain || keep.contains(c)) {
-      out += c;
-    } else {
-      const auto byte = static_cast<unsigned char>(c);
-      out += {'%', kHex[byte >> 4], kHex[byte & 15]};
-    }
-  }
-}
-
-int hex_value(char c) noexcept {
-  if (c >= '0' && c <= '9') return c - '0';
-  const char lower = static_cast<char>(c | 0x20);
-  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
-// What is no valid escape stays as it is.
-std::string decoded(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool escape = text[i] == '%' && text.size() - i > 2;
-    const int high = escape ? hex_value(text[i + 1]) : -1;
-    const int low = escape ? hex_value(text[i + 2]) : -1;
-    if (high < 0 || low < 0) {
-      out += text[i];
-      continue;
-    }
-    out += static_cast<char>(high * 16 + low);
-    i += 2;
-  }
-  return out;
 }
 
 // RFC 3986 5.2.4, and without empty segments.
@@ -93,7 +57,7 @@ std::string normalised(std::string_view path) {
 
 std::string canonical_path(std::string_view path, std::string_view service) {
   std::string out;
-  append_encoded(out, service == "s3" ? decoded(path) : normalised(path), "/");
+  append_percent_encoded(out, service == "s3" ? percent_decoded(path) : normalised(path), "/");
   return out.empty() ? "/" : out;
 }
 
@@ -105,8 +69,8 @@ std::string canonical_query(std::string_view query) {
     if (part.empty()) continue;
     const std::size_t equals = std::min(part.find('='), part.size());
     auto& [name, value] = pairs.emplace_back();
-    append_encoded(name, decoded(part.substr(0, equals)));
-    append_encoded(value, decoded(part.substr(std::min(equals + 1, part.size()))));
+    append_percent_encoded(name, percent_decoded(part.substr(0, equals)));
+    append_percent_encoded(value, percent_decoded(part.substr(std::min(equals + 1, part.size()))));
   }
   std::ranges::sort(pairs);
   std::string out;

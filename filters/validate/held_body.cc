@@ -2,8 +2,9 @@
 
 #include <cstdint>
 #include <memory>
-#include <string>
 #include <utility>
+
+#include "filters/classify/answer_check.h"
 
 namespace outrigger::filters {
 namespace {
@@ -32,15 +33,6 @@ class PutBack final : public http::BodySource {
   Rest rest_;
 };
 
-Slice join(const SliceQueue& pieces) {
-  if (pieces.empty()) return {};
-  if (pieces.size() == 1) return *pieces.begin();
-  std::string all;
-  all.reserve(pieces.bytes());
-  for (const Slice& piece : pieces) all += piece.view();
-  return Slice::copy(all);
-}
-
 }  // namespace
 
 Task<Result<std::optional<Slice>>> hold_body(http::Body& body, std::uint64_t most,
@@ -61,7 +53,7 @@ Task<Result<std::optional<Slice>>> hold_body(http::Body& body, std::uint64_t mos
       pieces.push(std::move(piece));
       continue;
     }
-    Slice all = join(pieces);
+    Slice all = joined(pieces);
     if (body.trailers() == nullptr) {
       body = http::Body(all);
     } else {

@@ -33,8 +33,7 @@ std::optional<std::string> complaint_of(Schemas schemas, std::string_view json) 
 
 std::optional<std::string> mended(Schemas schemas, std::string_view text) {
   const auto fits = [&](std::string_view json) { return !complaint_of(schemas, json); };
-  if (std::optional<RepairedJson> done = repair_json(text, fits)) return std::move(done->text);
-  return std::nullopt;
+  return repair_json(text, fits);
 }
 
 Inspection invalid(std::string complaint, std::string_view wrong) {

@@ -50,27 +50,21 @@ class Candidate {
  public:
   Candidate(std::string_view text, std::size_t start, const Fits& fits) : text_(text), json_(text) {
     good_ = json_.read(start) && is_json(json_.json()) && fits(json_.json());
-    around_ = !trimmed(text.substr(0, start)).empty() || !trimmed(rest()).empty();
   }
   [[nodiscard]] bool good() const noexcept { return good_; }
   [[nodiscard]] std::string_view rest() const noexcept { return text_.substr(json_.end()); }
   [[nodiscard]] std::size_t end() const noexcept { return json_.end(); }
-  [[nodiscard]] RepairedJson take() const {
-    RepairedJson out{json_.json(), json_.done()};
-    if (around_) out.done.add(Mend::kProse);
-    return out;
-  }
+  [[nodiscard]] const std::string& json() const noexcept { return json_.json(); }
 
  private:
   std::string_view text_;
   LooseJson json_;
   bool good_ = false;
-  bool around_ = false;
 };
 
 // Objects and lists in prose. Of two that fit nobody knows which is meant.
-std::optional<RepairedJson> find_in(std::string_view text, const Fits& fits) {
-  std::optional<RepairedJson> found;
+std::optional<std::string> find_in(std::string_view text, const Fits& fits) {
+  std::optional<std::string> found;
   int starts = 0;
   for (std::size_t at = text.find_first_of("{["); at != std::string_view::npos;
        at = text.find_first_of("{[", at)) {
@@ -79,19 +73,19 @@ std::optional<RepairedJson> find_in(std::string_view text, const Fits& fits) {
     at = candidate.good() ? candidate.end() : at + 1;
     if (!candidate.good()) continue;
     if (found) return std::nullopt;
-    found = candidate.take();
+    found = candidate.json();
   }
   return found;
 }
 
 // A text without brackets may be a value too: a word, a string. It must be all there is.
-std::optional<RepairedJson> repair_scalar(std::string_view text, const Fits& fits) {
+std::optional<std::string> repair_scalar(std::string_view text, const Fits& fits) {
   const Candidate candidate(text, 0, fits);
   if (!candidate.good() || !trimmed(candidate.rest()).empty()) return std::nullopt;
-  return candidate.take();
+  return candidate.json();
 }
 
-std::optional<RepairedJson> repair_plain(std::string_view text, const Fits& fits) {
+std::optional<std::string> repair_plain(std::string_view text, const Fits& fits) {
   text = trimmed(text);
   if (text.find_first_of("{[") == std::string_view::npos) return repair_scalar(text, fits);
   return find_in(text, fits);
@@ -99,20 +93,14 @@ std::optional<RepairedJson> repair_plain(std::string_view text, const Fits& fits
 
 }  // namespace
 
-std::optional<RepairedJson> repair_json(std::string_view text, const Fits& fits) {
+std::optional<std::string> repair_json(std::string_view text, const Fits& fits) {
   if (text.size() > kMaxRepaired) return std::nullopt;
   if (is_json(text)) {
-    if (!fits(text)) return std::nullopt;
-    return RepairedJson{std::string(text), {}};
+    return fits(text) ? std::optional(std::string(text)) : std::nullopt;
   }
   constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
-  if (const auto inside = fenced(text)) {
-    std::optional<RepairedJson> found = repair_plain(*inside, fits);
-    if (found) found->done.add(Mend::kFence);
-    return found;
-  }
-  return repair_plain(text, fits);
+  return repair_plain(fenced(text).value_or(text), fits);
 }
 
 }  // namespace outrigger::filters

@@ -40,10 +40,8 @@ bool LooseJson::skip_space() {
     if (std::string_view(" \t\r\n").contains(text_[at_])) {
       ++at_;
     } else if (take("//") || take("#")) {
-      done_.add(Mend::kComment);
       at_ = std::min(text_.find('\n', at_), text_.size());
     } else if (take("/*")) {
-      done_.add(Mend::kComment);
       at_ = text_.find("*/", at_);
       if (at_ == std::string_view::npos) {
         at_ = text_.size();
@@ -61,8 +59,6 @@ bool LooseJson::read(std::size_t at) {
   at_ = at;
   out_.clear();
   open_.clear();
-  done_ = {};
-  ran_out_ = false;
   return skip_space() && value(0);
 }
 
@@ -72,7 +68,6 @@ bool LooseJson::value(std::size_t depth) {
   if (take("[")) return elements(depth);
   for (const auto& [opening, closing] : kQuotePairs) {
     if (!take(opening)) continue;
-    if (opening != "\"") done_.add(Mend::kQuotes);
     return string(closing);
   }
   return begins_name(text_[at_]) ? word() : number();
@@ -91,12 +86,7 @@ bool LooseJson::members(std::size_t depth) {
     more = ok && another('}', ok);
   }
   if (!ok) return false;
-  if (at_end()) {
-    ran_out_ = true;
-    done_.add(Mend::kBracket);
-  } else if (!take("}")) {
-    return false;
-  }
+  if (!at_end() && !take("}")) return false;
   open_.pop_back();
   out_ += '}';
   return true;
@@ -112,14 +102,10 @@ bool LooseJson::elements(std::size_t depth) {
     more = ok && another(']', ok);
   }
   if (!ok) return false;
-  if (at_end()) {
-    ran_out_ = true;
-    done_.add(Mend::kBracket);
-  } else if (!take("]")) {
+  if (!at_end() && !take("]")) {
     // The bracket of the object around it: this one was forgotten.
     const bool around = text_[at_] == '}' && open_.size() > 1 && open_[open_.size() - 2] == '}';
     if (!around) return false;
-    done_.add(Mend::kBracket);
   }
   open_.pop_back();
   out_ += ']';
@@ -131,18 +117,13 @@ bool LooseJson::another(char closing, bool& ok) {
   ok = take(",") && skip_space();
   if (!ok) return false;
   const bool last = at_end() || text_[at_] == closing || text_[at_] == '}';
-  if (last) {
-    done_.add(Mend::kComma);
-  } else {
-    out_ += ',';
-  }
+  if (!last) out_ += ',';
   return !last;
 }
 
 bool LooseJson::key() {
   for (const auto& [opening, closing] : kQuotePairs) {
     if (!take(opening)) continue;
-    if (opening != "\"") done_.add(Mend::kQuotes);
     return string(closing) && !at_end();  // without its value it is nothing
   }
   return bare_key();
@@ -153,18 +134,12 @@ bool LooseJson::bare_key() {
   const std::size_t begin = at_;
   while (!at_end() && is_name(text_[at_])) ++at_;
   out_.append("\"").append(text_, begin, at_ - begin).append("\"");
-  done_.add(Mend::kKeys);
   return true;
 }
 
 bool LooseJson::string(std::string_view closing) {
   out_ += '"';
-  bool closed = false;
-  while (!closed && !at_end()) {
-    if (take(closing)) {
-      closed = true;
-      continue;
-    }
+  while (!at_end() && !take(closing)) {
     const char c = text_[at_];
     if (c == '\\') {
       escape();
@@ -173,7 +148,6 @@ bool LooseJson::string(std::string_view closing) {
     ++at_;
     if (static_cast<unsigned char>(c) < 0x20) {
       constexpr std::string_view kHex = "0123456789abcdef";
-      done_.add(Mend::kString);
       if (c == '\n') {
         out_ += "\\n";
       } else {
@@ -184,10 +158,6 @@ bool LooseJson::string(std::string_view closing) {
     } else {
       out_ += c;
     }
-  }
-  if (!closed) {
-    ran_out_ = true;
-    done_.add(Mend::kString);
   }
   out_ += '"';
   return true;
@@ -204,19 +174,14 @@ void LooseJson::escape() {
     return;
   }
   ++at_;
-  if (after.empty()) {
-    done_.add(Mend::kString);
-    return;  // of what it was to be, nothing is known
-  }
+  if (after.empty()) return;  // of what it was to be, nothing is known
   if (std::string_view("\"\\/bfnrt").contains(after[0])) {
     out_.append("\\").append(1, after[0]);
     ++at_;
   } else if (after[0] == '\'') {
-    done_.add(Mend::kString);
     out_ += '\'';
     ++at_;
   } else {
-    done_.add(Mend::kString);
     out_ += "\\\\";
   }
 }
@@ -233,7 +198,6 @@ bool LooseJson::number() {
   const bool point = take(".");
   const std::string_view part = point ? digits() : std::string_view();
   if (whole.empty() && part.empty()) return false;
-  if (whole.empty() || (point && part.empty())) done_.add(Mend::kNumber);
   out_ += whole.empty() ? "0" : whole;
   if (!part.empty()) out_.append(".").append(part);
   if (take("e") || take("E")) {
@@ -261,7 +225,6 @@ bool LooseJson::word() {
   const std::string_view written = text_.substr(begin, at_ - begin);
   for (const auto& [from, to] : kWords) {
     if (written != from) continue;
-    if (from != to) done_.add(Mend::kWords);
     out_ += to;
     return true;
   }

@@ -5,8 +5,6 @@
 #include <string>
 #include <string_view>
 
-#include "filters/validate/json_repair.h"
-
 namespace outrigger::filters {
 
 class LooseJson {
@@ -17,9 +15,6 @@ class LooseJson {
   bool read(std::size_t at);
   [[nodiscard]] const std::string& json() const noexcept { return out_; }
   [[nodiscard]] std::size_t end() const noexcept { return at_; }
-  [[nodiscard]] Mends done() const noexcept { return done_; }
-  // The text ended before the value did.
-  [[nodiscard]] bool ran_out() const noexcept { return ran_out_; }
 
  private:
   static constexpr std::size_t kMaxDepth = 64;
@@ -44,8 +39,6 @@ class LooseJson {
   std::size_t at_ = 0;
   std::string out_;
   std::string open_;  // the closing brackets that are due, outermost first
-  Mends done_;
-  bool ran_out_ = false;
 };
 
 }  // namespace outrigger::filters

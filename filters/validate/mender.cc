@@ -18,11 +18,6 @@ namespace {
 
 constexpr std::size_t kMostDetail = 200;  // of a complaint, for the client
 
-bool is_event_stream(const http::Response& response) noexcept {
-  return http::starts_ignoring_case(response.head.headers.get(http::HeaderId::kContentType),
-                                    "text/event-stream");
-}
-
 // What came, without its content coding; nothing when it cannot be read within the bound.
 std::optional<std::string> decoded(const http::Headers& headers, std::string_view body,
                                    std::size_t most) {
@@ -105,7 +100,7 @@ bool Mender::looks_at(const http::Response& response) const {
     return route_.schema != nullptr && !is_stream(response);
   }
   if (form_ == Form::kNone) return false;
-  if (is_event_stream(response)) {
+  if (is_event_stream(response.head.headers)) {
     return route_.policies.commit.until == config::CommitUntil::kOnComplete;
   }
   return is_json_type(head.headers.get(http::HeaderId::kContentType));
@@ -149,7 +144,7 @@ std::optional<Mender::Answer> Mender::read(const http::Response& response, std::
     answer.made = decoded(response.head.headers, body, route_.policies.commit.max_answer);
     if (!answer.made) return std::nullopt;
   }
-  if (is_event_stream(response)) {
+  if (is_event_stream(response.head.headers)) {
     answer.shape = Shape::kSse;
   } else if (form_ == Form::kGemini && JsonCursor(answer.json()).peek() == '[') {
     answer.shape = Shape::kArray;
@@ -312,11 +307,13 @@ Result<http::Response> Mender::finish(Result<http::Response> outcome) {
     return refuse();
   }
   if (!outcome) return outcome;
+  // A failure is the outer filters' to mend, with the request that the client sent.
   if (!http::is_success(outcome->head.status)) {
     exchange_.repair = {};
-  } else if (reformulated_ && !counted_) {  // a stream, which is not held
-    count(route_.repaired);
+    if (outcome->body.whole() == nullptr) substitute_.stay();  // it may still be read
+    return outcome;
   }
+  if (reformulated_ && !counted_) count(route_.repaired);  // a stream, which is not held
   substitute_.stay();
   return outcome;
 }

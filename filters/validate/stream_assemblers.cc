@@ -6,12 +6,6 @@
 namespace outrigger::filters {
 namespace {
 
-// Whether a member is there and not null.
-bool has(const StreamJson& object, const char* name) {
-  const auto found = object.find(name);
-  return found != object.end() && !found->is_null();
-}
-
 void append(StreamJson& object, const std::string& name, const StreamJson& text) {
   StreamJson& at = object[name];
   at = at.is_string() ? at.get<std::string>() + text.get<std::string>() : text.get<std::string>();

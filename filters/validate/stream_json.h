@@ -10,6 +10,12 @@ namespace outrigger::filters {
 
 using StreamJson = nlohmann::ordered_json;
 
+// Whether a member is there and not null.
+[[nodiscard]] inline bool has(const StreamJson& object, const char* name) {
+  const auto found = object.find(name);
+  return found != object.end() && !found->is_null();
+}
+
 // By dialect: assemblers take the events one by one, in order, and may throw what nlohmann-json
 // throws when one is not what it should be; their caller catches.
 class ChatAssembler {

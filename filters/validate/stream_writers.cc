@@ -4,11 +4,6 @@
 namespace outrigger::filters {
 namespace {
 
-bool has(const StreamJson& object, const char* name) {
-  const auto found = object.find(name);
-  return found != object.end() && !found->is_null();
-}
-
 // One event of a chat stream, for one choice.
 StreamJson chunk_of(const StreamJson& answer, StreamJson choices) {
   StreamJson chunk = answer;

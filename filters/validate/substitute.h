@@ -3,10 +3,11 @@
 // the frame of Validate::handle.
 #pragma once
 
-#include <string>
+#include <string_view>
 #include <vector>
 
 #include "filters/exchange.h"
+#include "filters/intake/edited_body.h"
 
 namespace outrigger::filters {
 
@@ -19,8 +20,7 @@ class Substitute {
     if (put_ && !stays_) restore();
   }
 
-  // No attempt may be reading the request. It is another request, so its idempotency key is another
-  // one too: that of the original with `suffix`.
+  // As put_body(), of the original.
   void put(std::string_view body, std::string_view suffix);
   // An answer to it may still be on its way: the original is not needed any more.
   void stay() noexcept { stays_ = true; }
@@ -31,8 +31,7 @@ class Substitute {
   Exchange& exchange_;
   bool put_ = false;
   bool stays_ = false;
-  http::Body body_;
-  ReplayBody* replay_ = nullptr;
+  ClientBody body_;
   std::vector<http::Field> fields_;
 };
 

@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "filters/deadline/until.h"
 #include "filters/validate/held_body.h"
 #include "filters/validate/mender.h"
 
@@ -18,31 +19,8 @@ SchemaCache::Schema compiled(const config::Validate& validate) {
   return std::make_shared<const config::JsonSchema>(std::move(*schema));
 }
 
-// Ends what runs when the time of the repairs is over. Nobody waits for it then: the breaker must
-// not take it for the upstream's failure.
-class Within {
- public:
-  Within(Exchange& exchange, Duration time)
-      : exchange_(exchange), scope_(*exchange.scope), timer_(exchange.loop, scope_) {
-    timer_.start(time, {Errc::kCancelled, Origin::kProxy, "repair_time"});
-    outer_ = std::exchange(exchange_.scope, &scope_);
-  }
-  Within(const Within&) = delete;
-  Within& operator=(const Within&) = delete;
-  ~Within() { exchange_.scope = outer_; }
-
- private:
-  Exchange& exchange_;
-  CancelScope scope_;
-  DeadlineTimer timer_;
-  CancelScope* outer_ = nullptr;
-};
-
-Task<Result<http::Response>> ask_again(Exchange& exchange, Next next, Duration time) {
-  const Within within(exchange, time);
-  Result<http::Response> outcome = co_await next(exchange);
-  co_return outcome;
-}
+// Nobody waits for a repair any more: the breaker must not take it for the upstream's failure.
+constexpr CancelReason kRepairTime{Errc::kCancelled, Origin::kProxy, "repair_time"};
 
 }  // namespace
 
@@ -69,14 +47,21 @@ Task<Result<http::Response>> Validate::handle(Exchange& exchange, Next next) {
       outcome = co_await next(exchange);
     }
   }
+  std::optional<Until> repairs;  // of the calls, and of reading what they answer
   while (outcome && mender.looks_at(*outcome)) {
-    CO_TRY(const std::optional<Slice> answer,
-           co_await hold_body(outcome->body, route_.policies.commit.max_answer, *exchange.scope));
-    const Mender::Step step = mender.judge(*outcome, answer);
+    Result<std::optional<Slice>> answer =
+        co_await hold_body(outcome->body, route_.policies.commit.max_answer, *exchange.scope);
+    if (!answer) {
+      outcome = std::unexpected(std::move(answer).error());
+      break;
+    }
+    const Mender::Step step = mender.judge(*outcome, *answer);
     if (step == Mender::Step::kPass) break;
     if (step == Mender::Step::kRefuse) co_return mender.refuse();
-    outcome = co_await ask_again(exchange, next, mender.time_left());
+    if (!repairs) repairs.emplace(exchange, mender.time_left(), kRepairTime);
+    outcome = co_await next(exchange);
   }
+  repairs.reset();
   co_return mender.finish(std::move(outcome));
 }
 

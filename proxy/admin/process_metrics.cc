@@ -1,17 +1,17 @@
 #include "proxy/admin/process_metrics.h"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "proxy/base/open_descriptors.h"
 #include "proxy/base/wall_clock.h"
 
 namespace outrigger::admin {
@@ -40,24 +40,6 @@ double resident_bytes() noexcept {
   long resident = 0;
   if (file == nullptr || std::fscanf(file.get(), "%ld %ld", &total, &resident) != 2) return 0;
   return static_cast<double>(resident) * static_cast<double>(sysconf(_SC_PAGESIZE));
-}
-
-double open_descriptors() noexcept {
-  struct CloseDirectory {
-    void operator()(DIR* directory) const noexcept { closedir(directory); }
-  };
-  // Not opendir(): ThreadSanitizer does not see it take a descriptor that another thread has
-  // closed.
-  const int fd = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return 0;
-  const std::unique_ptr<DIR, CloseDirectory> directory(fdopendir(fd));
-  if (directory == nullptr) {
-    close(fd);
-    return 0;
-  }
-  int count = -3;  // ".", ".." and the directory's own
-  while (readdir(directory.get()) != nullptr) ++count;
-  return count;
 }
 
 double descriptor_limit() noexcept {
@@ -96,8 +78,10 @@ void publish_process_metrics(MetricRegistry& registry) {
   static const double started = start_time();  // else it would jitter between scrapes
   registry.publish(Metric::kProcessCpu, {{{}, processor_seconds()}});
   registry.publish(Metric::kProcessMemory, {{{}, resident_bytes()}});
-  registry.publish(Metric::kProcessOpenFds, {{{}, open_descriptors()}});
-  registry.publish(Metric::kProcessMaxFds, {{{}, descriptor_limit()}});
+  const double most = descriptor_limit();
+  registry.publish(Metric::kProcessOpenFds,
+                   {{{}, std::min(static_cast<double>(open_descriptors()), most)}});
+  registry.publish(Metric::kProcessMaxFds, {{{}, most}});
   registry.publish(Metric::kProcessStart, {{{}, started}});
 }
 

@@ -4,6 +4,8 @@
 #include <array>
 #include <cstring>
 
+#include "proxy/base/percent.h"
+
 namespace outrigger {
 namespace {
 
@@ -13,25 +15,15 @@ constexpr char lower(char c) noexcept {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
 }
 
-int hex_digit(char c) noexcept {
-  if (c >= '0' && c <= '9') return c - '0';
-  c = lower(c);
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 // Names in one spelling: lower case, '_' as '-', percent-encoding undone. Too long to be in a list:
 // cut.
 class Name {
  public:
   explicit Name(std::string_view text) noexcept {
-    for (std::size_t i = 0; i < text.size() && size_ < text_.size(); ++i) {
-      char c = text[i];
-      if (c == '%' && i + 2 < text.size() && hex_digit(text[i + 1]) >= 0 &&
-          hex_digit(text[i + 2]) >= 0) {
-        c = static_cast<char>(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2]));
-        i += 2;
-      }
+    while (!text.empty() && size_ < text_.size()) {
+      const auto [c, size] = percent_front(text);
       text_[size_++] = c == '_' ? '-' : lower(c);
+      text.remove_prefix(size);
     }
   }
   [[nodiscard]] std::string_view view() const noexcept { return {text_.data(), size_}; }

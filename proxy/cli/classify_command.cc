@@ -3,9 +3,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <fstream>
-#include <iostream>
-#include <iterator>
 
 #include <fmt/format.h>
 
@@ -13,6 +10,7 @@
 #include "proxy/cli/answer_report.h"
 #include "proxy/cli/command.h"
 #include "proxy/cli/config_source.h"
+#include "proxy/cli/input.h"
 #include "proxy/cli/suggest.h"
 #include "proxy/cli/terminal.h"
 
@@ -97,15 +95,10 @@ int take_upstream(const Options& options, Judge& judge) {
   return options.route.empty() ? int{kExitFine} : take_route(*found, options.route, judge);
 }
 
-std::optional<std::string> read_answer(const std::string& file) {
-  if (file.empty() || file == "-") {
-    if (isatty(STDIN_FILENO) == 1) print_error("Paste the answer, then press Ctrl-D.\n");
-    return std::string(std::istreambuf_iterator<char>(std::cin), {});
-  }
-  std::ifstream stream(file, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(stream), {}};
-  if (!stream.good() && !stream.eof()) return std::nullopt;
-  return text;
+Result<std::string> read_answer(const std::string& file) {
+  const bool standard = file.empty() || file == "-";
+  if (standard && isatty(STDIN_FILENO) == 1) print_error("Paste the answer, then press Ctrl-D.\n");
+  return read_input(standard ? "-" : file);
 }
 
 // Where the rule was written: the first of its values that is known.
@@ -142,9 +135,9 @@ int classify(const Options& options) {
   const int whose = options.profile.empty() ? take_upstream(options, judge)
                                             : take_profile(options.profile, judge);
   if (whose != kExitFine) return whose;
-  const std::optional<std::string> text = read_answer(options.answer);
+  const Result<std::string> text = read_answer(options.answer);
   if (!text) {
-    complain(fmt::format("cannot read {}", options.answer));
+    complain(text.error().detail);
     return kExitFailure;
   }
   const auto status = options.status == 0 ? std::nullopt : std::optional(options.status);

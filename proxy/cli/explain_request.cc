@@ -1,14 +1,13 @@
 #include "proxy/cli/explain_request.h"
 
-#include <fstream>
-#include <iostream>
-#include <iterator>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "filters/intake/request_facts.h"
 #include "proxy/base/wall_clock.h"
 #include "proxy/cli/config_source.h"
+#include "proxy/cli/input.h"
 #include "proxy/cli/request_report.h"
 #include "proxy/cli/terminal.h"
 #include "proxy/supervisor.h"
@@ -16,23 +15,9 @@
 namespace outrigger::cli {
 namespace {
 
-constexpr std::size_t kMostBody = std::size_t{256} << 20;
-
-std::optional<std::string> read_all(std::istream& stream) {
-  std::string text;
-  for (std::istreambuf_iterator<char> at(stream), end; at != end && text.size() <= kMostBody; ++at)
-    text += *at;
-  if (!stream.good() && !stream.eof()) return std::nullopt;
-  return text;
-}
-
 // As curl's -d, but for the line breaks, which stay.
-std::optional<std::string> read_body(const std::string& given) {
-  if (!given.starts_with('@')) return given;
-  if (given == "@-") return read_all(std::cin);
-  std::ifstream file(given.substr(1), std::ios::binary);
-  if (!file) return std::nullopt;
-  return read_all(file);
+Result<std::string> read_body(const std::string& given) {
+  return given.starts_with('@') ? read_input(given.substr(1)) : given;
 }
 
 int wrong_usage(const std::string& message) {
@@ -65,11 +50,12 @@ int explain_request(const ExplainOptions& options) {
   if (!loaded.config) return kExitConfig;
   RequestWords words{options.first, options.second, options.headers, {}};
   if (options.body) {
-    words.body = read_body(*options.body);
-    if (!words.body) {
-      complain(fmt::format("cannot read {}", options.body->substr(1)));
+    Result<std::string> body = read_body(*options.body);
+    if (!body) {
+      complain(body.error().detail);
       return kExitFailure;
     }
+    words.body = std::move(*body);
   }
   const auto asked = read_request(std::move(words), loaded.config->server);
   if (!asked) return wrong_usage(asked.error().detail.str());

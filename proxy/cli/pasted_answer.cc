@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "filters/classify/answer_kind.h"
 #include "filters/classify/error_body.h"
 #include "filters/classify/json_fields.h"
 #include "proxy/http/sse_parser.h"
@@ -132,10 +133,9 @@ Status keep_error_event(PastedAnswer& answer, PasteKind kind) {
   return {};
 }
 
-bool is_event_stream(const PastedAnswer& answer) {
-  return http::starts_ignoring_case(answer.headers.get(http::HeaderId::kContentType),
-                                    "text/event-stream") ||
-         answer.body.starts_with("event:") || answer.body.starts_with("data:");
+bool is_stream(const PastedAnswer& answer) {
+  return filters::is_event_stream(answer.headers) || answer.body.starts_with("event:") ||
+         answer.body.starts_with("data:");
 }
 
 }  // namespace
@@ -155,8 +155,7 @@ Result<PastedAnswer> read_pasted(std::string_view text, std::optional<int> statu
   }
   answer.body = has_head ? decoded(trimmed(rest), answer.headers) : std::string(trimmed(rest));
   if (status) answer.status = *status;
-  const bool stream =
-      kind == PasteKind::kStream || (answer.status < 400 && is_event_stream(answer));
+  const bool stream = kind == PasteKind::kStream || (answer.status < 400 && is_stream(answer));
   if (!has_head && !status && !stream) {
     const bool json = rest.starts_with('{') || rest.starts_with('[');
     return refuse(json ? "this is a body without a status line: add --status 429, or --in-stream "

@@ -7,37 +7,10 @@
 #include <fmt/format.h>
 
 #include "config/suggest.h"
+#include "proxy/base/percent.h"
 
 namespace outrigger::upstream {
 namespace {
-
-constexpr char lower(char c) noexcept {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-}
-
-constexpr int hex_digit(char c) noexcept {
-  if (c >= '0' && c <= '9') return c - '0';
-  c = lower(c);
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-// The character at the front of `text`, decoded when percent-encoded, and how many bytes it takes.
-struct Character {
-  char value;
-  std::size_t size;
-};
-constexpr Character front(std::string_view text) noexcept {
-  if (text[0] == '%' && text.size() >= 3 && hex_digit(text[1]) >= 0 && hex_digit(text[2]) >= 0) {
-    return {static_cast<char>(hex_digit(text[1]) * 16 + hex_digit(text[2])), 3};
-  }
-  return {text[0], 1};
-}
-
-constexpr bool is_unreserved(char c) noexcept {
-  const char l = lower(c);
-  return (l >= 'a' && l <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' ||
-         c == '~';
-}
 
 constexpr bool is_separator(char c) noexcept {
   return c == '/' || c == '\\';
@@ -60,8 +33,8 @@ bool path_matches(std::string_view path, std::string_view pattern) noexcept {
   if (path.find('%') == std::string_view::npos) return has_path_prefix(path, pattern);
   while (!pattern.empty()) {
     if (path.empty()) return false;
-    Character have = front(path);
-    Character want = front(pattern);
+    PercentCharacter have = percent_front(path);
+    PercentCharacter want = percent_front(pattern);
     if (have.size == 3 && !is_unreserved(have.value)) have = {'%', 1};
     if (want.size == 3 && !is_unreserved(want.value)) want = {'%', 1};
     if (have.value != want.value) return false;
@@ -80,7 +53,7 @@ bool has_dot_segments(std::string_view path) noexcept {
   bool parameter = false;  // after ';'
   const auto ends_as_dots = [&] { return only_dots && (dots == 1 || dots == 2); };
   while (!path.empty()) {
-    const Character c = front(path);
+    const PercentCharacter c = percent_front(path);
     path.remove_prefix(c.size);
     if (is_separator(c.value)) {
       if (ends_as_dots()) return true;

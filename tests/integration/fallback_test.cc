@@ -1,5 +1,8 @@
 // A second way when the first has failed for good: another upstream, another model, a handler, a
 // fixed answer (resilience 5.3: Fallback).
+#include <cstdlib>
+#include <ctime>
+
 #include "tests/integration/scenario.h"
 
 namespace outrigger::test {
@@ -92,6 +95,33 @@ TEST_P(Fallback, TheModelIsMappedInTheBodyAndTheRestOfItStays) {
   EXPECT_EQ(body_of(second), R"({"model":"small","n":1.0})");
 }
 
+TEST_P(Fallback, AnEditedBodyHasFieldsOfItsOwn) {
+  upstream.expect("POST /v1/chat/completions").reply(529, "{}");
+  second.expect("POST /v1/chat/completions").reply(200, "{}");
+  serve_ways("[{upstream: second, model: small}]", std::string(kOnce) + ", replay: safe");
+  Request request = ask_model("big");
+  request.headers.push_back({"idempotency-key", "k"});
+  request.headers.push_back({"content-digest", "sha-256=:AAAA:"});
+  EXPECT_EQ(ask(request).status, 200);
+  const auto first = upstream.requests().at(0).headers;
+  EXPECT_EQ(value_of(first, "idempotency-key"), "k");
+  EXPECT_EQ(value_of(first, "content-digest"), "sha-256=:AAAA:");
+  const auto edited = second.requests().at(0).headers;
+  EXPECT_EQ(value_of(edited, "idempotency-key"), "k-fallback1") << "it is another request";
+  EXPECT_EQ(find(edited, "content-digest"), nullptr) << "of another body";
+  const std::string length = value_of(edited, "content-length");
+  if (!length.empty()) EXPECT_EQ(length, std::to_string(body_of(second).size()));
+}
+
+TEST_P(Fallback, AKeyDoesNotCoverAnotherModel) {
+  upstream.expect("POST /v1/chat/completions").run(die);
+  serve_ways("[{model: small}]", std::string(kOnce) + ", replay: keyed");
+  Request request = ask_model("big");
+  request.headers.push_back({"idempotency-key", "k"});
+  EXPECT_EQ(ask(request).status, 502);
+  EXPECT_EQ(hits(), 1u) << "it may have been executed, and is another request now";
+}
+
 TEST_P(Fallback, AnotherModelOfTheSameUpstreamKeepsTheClientsCredential) {
   upstream.expect("POST /v1/chat/completions").reply(529, "{}");
   upstream.expect("POST /v1/chat/completions").reply(200, R"({"ok":true})");
@@ -146,6 +176,20 @@ TEST_P(Fallback, AllDownIsTheBestErrorWithTheLeastTimeToComeBack) {
   EXPECT_EQ(story("/up/p"),
             "429 throttled (max_attempts); 503 overloaded (max_attempts); P3 transient "
             "(max_attempts)");
+}
+
+TEST_P(Fallback, TheTimeToComeBackMayBeADateAndMustBeSensible) {
+  upstream.expect("GET /p").reply(429, "first", {{"retry-after", "9999999999999"}});
+  const std::time_t soon = std::time(nullptr) + 100;
+  std::string date(29, ' ');
+  std::strftime(date.data(), date.size() + 1, "%a, %d %b %Y %H:%M:%S GMT", std::gmtime(&soon));
+  second.expect("GET /p").reply(503, "second", {{"retry-after", date}});
+  serve_ways("[{upstream: second}]", "retry: none", "retry: none");
+  const Response answer = ask(get("/up/p"));
+  EXPECT_EQ(answer.body, "first");
+  const int wait = std::atoi(value_of(answer.headers, "retry-after").c_str());
+  EXPECT_GT(wait, 80);
+  EXPECT_LE(wait, 101);
 }
 
 TEST_P(Fallback, TwoThatFallBackToEachOtherEnd) {
@@ -234,6 +278,25 @@ TEST_P(Fallback, ALongBodyIsSentToTheSecondWholeAndWithItsModelMapped) {
       llm_request("/up/v1/chat/completions", "k", R"({"model":"big","text":")" + text + R"("})");
   EXPECT_EQ(ask(request).status, 200);
   EXPECT_EQ(body_of(second), R"({"model":"small","text":")" + text + R"("})");
+}
+
+TEST_P(Fallback, AFailedAnswerThatStillReadsTheRequestIsLetGoFirst) {
+  upstream.expect("POST /p").before_body().manually();
+  second.expect("POST /p").reply(200, "well");
+  serve_ways("[{upstream: second}]", std::string(kOnce) + ", replay: safe");
+  Client one = client();
+  Request head = get("/up/p");
+  head.method = "POST";
+  const auto call = one.start(head);
+  call->send("the first half, ");
+  Held first = upstream.accept();
+  first->start(503, {});
+  first->send(std::string(80 * 1024, 'x'));  // more than is held of an error
+  EXPECT_TRUE(first->client_gone());
+  call->send("the second half");
+  call->finish();
+  EXPECT_EQ(call->read_all().body, "well");
+  EXPECT_EQ(body_of(second), "the first half, the second half");
 }
 
 TEST_P(Fallback, TheDeadlineIsSharedByAllWays) {

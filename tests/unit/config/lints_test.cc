@@ -27,6 +27,21 @@ void expect_rows(std::span<const Row> rows, std::string_view rest = "") {
   }
 }
 
+TEST(Lints, SayWhatIsWrongWithKeysAndNothingThatIsNot) {
+  constexpr Row kRows[] = {
+      {"credentials: {keys: [literal]}", "the key stands in the file"},
+      {"credentials: {keys: []}", "the list of keys is empty"},
+      {"credentials: {keys: []}", "name a key, or write credentials: none"},
+      {"credentials: none", ""},
+      {"credentials: {header: x-key}", ""},
+      {"routes: [{match: {path: /r}, credentials: {keys: []}}]", "the list of keys is empty"},
+  };
+  expect_rows(kRows);
+  const auto found = load(upstream("credentials: {keys: [\"${MISSING}\"]}")).diagnostics;
+  ASSERT_EQ(found.size(), 1u) << render(found, false);
+  EXPECT_EQ(found[0].message, "the environment has no variable MISSING");
+}
+
 TEST(Lints, NameTheAttemptThatNeverBegins) {
   constexpr Row kRows[] = {
       {"deadline: 10s, retry: {max_attempts: 6, backoff: {base: 1s, jitter: none}}",

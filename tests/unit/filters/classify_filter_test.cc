@@ -241,12 +241,37 @@ TEST(Classify, LetsGeminisArraysStream) {
   EXPECT_EQ(got.attempts, Verdicts{"ok"});
 }
 
+TEST(Classify, TheLastElementOfAnArrayTellsItsUsage) {
+  const std::string long_text(20'000, 't');
+  Script script = json({say(R"([{"text":"\"usageMetadata\": none"},)"),
+                        say(R"({"text":")" + long_text + R"(","usageMetadata":{"promptTok)", 1s),
+                        say(R"(enCount":4,"totalTokenCount":7},"modelVersion":"g"}])", 1s)},
+                       config::Dialect::kGemini);
+  script.target = "/v1beta/models/gemini:streamGenerateContent";
+  EXPECT_FALSE(deliver(script).usage) << "nobody asked";
+  script.wants_usage = true;
+  EXPECT_EQ(deliver(script).usage, (TokenUsage{4, 3}));
+}
+
 TEST(Classify, EndsNoArrayThatLacksItsEnd) {
   Script script = json({say("[{}", 1s), say(",{}", 9s), end_cleanly()}, config::Dialect::kGemini);
   script.target = "/v1beta/models/gemini:streamGenerateContent";
   const Delivered got = deliver(script);
   EXPECT_EQ(got.bytes, "[{},{}");
   EXPECT_EQ(got.end, "http_response_incomplete");
+  EXPECT_EQ(got.attempts, Verdicts{"truncated"});
+}
+
+TEST(Classify, ChecksAnArrayThatIsInMemoryLikeAnyWholeAnswer) {
+  Script script = whole("[{},{}]");
+  script.policies.dialect = config::Dialect::kGemini;
+  script.target = "/v1beta/models/gemini:streamGenerateContent";
+  Delivered got = deliver(script);
+  EXPECT_EQ(got.bytes, "[{},{}]");
+  EXPECT_EQ(got.attempts, Verdicts{"ok"});
+  script.whole = "[{},{}";
+  got = deliver(script);
+  EXPECT_EQ(got.failed, "http_response_incomplete");
   EXPECT_EQ(got.attempts, Verdicts{"truncated"});
 }
 

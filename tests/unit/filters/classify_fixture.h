@@ -76,6 +76,7 @@ struct Script {
   std::uint64_t request_bytes = 0;
   std::optional<Duration> client_leaves = {};
   std::size_t reads = SIZE_MAX;  // then the answer is dropped
+  bool wants_usage = false;
 };
 
 struct Delivered {
@@ -93,6 +94,7 @@ struct Delivered {
   bool ready_was_true = true;  // no read suspended that was said to be ready
   std::optional<std::uint64_t> length = {};
   bool content_length = false;
+  std::optional<TokenUsage> usage = {};
 };
 
 namespace detail {
@@ -180,6 +182,7 @@ inline Delivered deliver(const Script& script) {
     request.head.target = script.target;
     Exchange exchange(loop, std::move(request), sink, client, scope);
     exchange.request_bytes = script.request_bytes;
+    exchange.wants_usage = script.wants_usage;
     detail::Conclusions conclusions(out);
     exchange.when_concluded(conclusions);
     TaskGroup tasks(loop);
@@ -203,6 +206,7 @@ inline Delivered deliver(const Script& script) {
       }
       const Attempt& last = of.attempts.back();
       to.error = last.error;
+      to.usage = last.usage;
       if (last.answered) to.answered_after = *last.answered - since;
     }(chain, script, exchange, out, scope, begun));
     if (script.client_leaves) {

@@ -148,7 +148,9 @@ TEST_F(CredentialsTest, AParameterGoesWhereverItStands) {
                                                         {"/p?key", "/p"},
                                                         {"/p?key=1&a=2", "/p?a=2"},
                                                         {"/p?a=2&key=1&key=3&b", "/p?a=2&b"},
-                                                        {"/p?keys=1&akey=2", "/p?keys=1&akey=2"}}) {
+                                                        {"/p?keys=1&akey=2", "/p?keys=1&akey=2"},
+                                                        {"/p?%6bey=1&k%65%79=2&a=%6b", "/p?a=%6b"},
+                                                        {"/p?%256bey=1", "/p?%256bey=1"}}) {
     EXPECT_EQ(without_parameter(before, "key"), after);
   }
 }

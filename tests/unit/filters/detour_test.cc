@@ -110,14 +110,14 @@ TEST(MaySendAfter, SendsNoWriteTwiceThatMayHaveHappened) {
   };
   for (const Row& row : rows) {
     const Attempt one[] = {attempt(row.verdict, row.phase)};
-    EXPECT_EQ(may_send_after(one, row.replay, Elsewhere::kSameUpstream), row.same)
+    EXPECT_EQ(may_send_after(one, row.replay, Again::kSameRequest), row.same)
         << to_string(row.verdict);
-    EXPECT_EQ(may_send_after(one, row.replay, Elsewhere::kOtherUpstream), row.other)
+    EXPECT_EQ(may_send_after(one, row.replay, Again::kOtherRequest), row.other)
         << to_string(row.verdict);
   }
   const Attempt two[] = {attempt(Verdict::kTimeout, Phase::kFullyWritten),
                          attempt(Verdict::kRefusedUnsent, Phase::kNoConnection)};
-  EXPECT_FALSE(may_send_after(two, config::Replay::kUnsent, Elsewhere::kSameUpstream))
+  EXPECT_FALSE(may_send_after(two, config::Replay::kUnsent, Again::kSameRequest))
       << "each of them counts, not only the last";
 }
 

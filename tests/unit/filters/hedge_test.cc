@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include "filters/hedge/latency_window.h"
+#include "filters/rate_limit/rate_limit.h"
 #include "tests/unit/filters/chain_fixture.h"
+#include "tests/unit/filters/limit_policies.h"
 
 namespace outrigger::filters {
 namespace {
@@ -75,7 +77,26 @@ class HedgeTest : public ChainTest {
     Verdict verdict = Verdict::kOk;
     bool fails = false;    // without an answer
     bool forbids = false;  // the client to come back
+    std::optional<TokenUsage> usage = {};
+    bool streams = false;  // its end and its usage come with the body's
   };
+  class Stream final : public http::BodySource {
+   public:
+    Stream(Exchange& exchange, const Script& script) : exchange_(exchange), script_(script) {}
+    Task<Result<Slice>> read(CancelScope&) override {
+      note_usage(exchange_, script_);
+      exchange_.conclude(exchange_.attempts.size() - 1, script_.verdict);
+      co_return Slice{};
+    }
+    [[nodiscard]] bool ready() const noexcept override { return true; }
+
+   private:
+    Exchange& exchange_;
+    const Script& script_;
+  };
+  static void note_usage(Exchange& exchange, const Script& script) {
+    if (exchange.wants_usage) exchange.attempts.back().usage = script.usage;
+  }
   ~HedgeTest() override { outcome_.reset(); }
 
   void serve(std::vector<Script> scripts, config::Hedge hedge = {.after = 100ms}) {
@@ -106,6 +127,15 @@ class HedgeTest : public ChainTest {
       exchange.conclude(exchange.attempts.size() - 1, Verdict::kCancelled);
       co_return std::unexpected(slept.error());
     }
+    done.status = 200;
+    done.phase = Phase::kAnswered;
+    if (script.streams) {
+      done.verdict = Verdict::kOk;
+      http::Response response;
+      response.body = http::Body(std::make_unique<Stream>(exchange, script), std::nullopt);
+      co_return response;
+    }
+    note_usage(exchange, script);
     exchange.conclude(exchange.attempts.size() - 1, script.verdict);
     if (script.fails) {
       co_return fail(Errc::kClosed, Origin::kUpstream, "connection_terminated");
@@ -117,6 +147,16 @@ class HedgeTest : public ChainTest {
     std::vector<Duration> pieces(1, 10ms);
     response.body = http::Body(std::make_unique<PacedBody>(loop_, pieces), std::nullopt);
     co_return response;
+  }
+  void limit_tokens(std::uint64_t a_minute) {
+    upstream_.name = "up";
+    upstream_.policies.rate_limit = rates({}, config::Rate{a_minute, 60s}, 60s);
+    add(std::make_unique<RateLimit>(limits_, upstream_, nullptr, metrics_.add_shard(), clock_,
+                                    loop_.now()));
+  }
+  [[nodiscard]] bool lets_pass(double tokens) {
+    const auto limits = limits_.of(upstream_, nullptr, LimitKind::kRate, loop_.now());
+    return limits->of({}, loop_.now())->take({.requests = 1, .prompt_tokens = tokens}, loop_.now());
   }
   void ask(std::string body = "prompt") {
     request_.head.method = http::Method::kGet;
@@ -135,6 +175,9 @@ class HedgeTest : public ChainTest {
   SharedHedges hedges_;
   SharedCooldowns cooldowns_;
   config::Policies policies_;
+  config::Upstream upstream_;
+  SharedLimits limits_;
+  WallClock clock_{[]() noexcept { return std::int64_t{1'772'000'000'000'000}; }};
   std::vector<Script> scripts_;
   std::size_t begun_ = 0;
   int cancelled_ = 0;
@@ -284,6 +327,28 @@ TEST_F(HedgeTest, WhatIsLateIsLearntFromTheAnswersBefore) {
   EXPECT_EQ(begun_, 2u);
   ASSERT_TRUE(done());
   EXPECT_EQ(from(), "1");
+}
+
+TEST_F(HedgeTest, ALimitOfTokensCountsWhatTheAnswerTook) {
+  limit_tokens(1000);
+  serve({{.after = 10ms, .usage = TokenUsage{50, 900}}});
+  ask();
+  loop_.advance(10ms);
+  ASSERT_TRUE(done());
+  EXPECT_FALSE(lets_pass(60));
+  EXPECT_TRUE(lets_pass(40));
+}
+
+TEST_F(HedgeTest, ALimitOfTokensCountsWhatAStreamTookAtItsEnd) {
+  limit_tokens(1000);
+  serve({{.after = 10s}, {.after = 10ms, .usage = TokenUsage{50, 900}, .streams = true}});
+  ask();
+  loop_.advance(200ms);
+  ASSERT_TRUE(done());
+  read_body();
+  loop_.advance(0s);
+  ASSERT_TRUE(body_ended_);
+  EXPECT_FALSE(lets_pass(60));
 }
 
 TEST_F(HedgeTest, InShadowItOnlySaysWhatItWouldHaveDone) {

@@ -22,9 +22,21 @@ TEST(KeyRecord, ARefusedKeyComesBackByAProbeOnly) {
   EXPECT_TRUE(key.take_probe(kStart + 5min));
   EXPECT_FALSE(key.take_probe(kStart + 5min)) << "one request finds out";
   EXPECT_TRUE(key.take_probe(kStart + 10min));
-  EXPECT_TRUE(key.take_back());
-  EXPECT_FALSE(key.take_back());
+  EXPECT_TRUE(key.take_back(kStart + 10min));
+  EXPECT_FALSE(key.take_back(kStart + 10min));
   EXPECT_FALSE(key.shut(kStart + 10min));
+}
+
+TEST(KeyRecord, ASuccessThatBeganBeforeTheRefusalSaysNothingOfTheKey) {
+  KeyRecord key;
+  key.set_aside(Aside::kQuota, 1h, kStart);
+  EXPECT_FALSE(key.take_back(TimePoint{59min}));
+  key.set_aside(Aside::kQuota, 1h, kStart + 10s);
+  EXPECT_TRUE(key.take_back(kStart + 5s)) << "it worked after it was set aside";
+  key.set_aside(Aside::kQuota, 1h, kStart + 20s);
+  key.set_aside(Aside::kAuth, {}, kStart + 30s);
+  EXPECT_FALSE(key.take_back(kStart + 25s)) << "it was refused since";
+  EXPECT_TRUE(key.take_back(kStart + 30s));
 }
 
 TEST(KeyRecord, AKeyOutOfMoneyComesBackWhenItsTimeIsOver) {
@@ -102,7 +114,7 @@ TEST(SharedKeys, OneOfAllThreadsTellsAndOneProbes) {
         EXPECT_GE(keys.all().size(), 1u);
         (void)record.shut(kStart);
       }
-      back += ring->record(0).take_back();
+      back += ring->record(0).take_back(kStart);
     });
   }
   for (std::thread& thread : threads) thread.join();

@@ -15,6 +15,7 @@ namespace outrigger::filters {
 namespace {
 
 constexpr Load kOne{.requests = 1};
+constexpr std::size_t kShards = 8;  // KeyedShards
 
 config::Upstream upstream(std::uint32_t at_a_time = 2) {
   config::Upstream one;
@@ -31,7 +32,7 @@ class SharedLimitsTest : public ::testing::Test {
     return limits_.of(it, route, kind, now_);
   }
   TimePoint now_{1000s};
-  SharedLimits limits_{UpstreamLimits::kShards * 2};
+  SharedLimits limits_{kShards * 2};
 };
 
 TEST_F(SharedLimitsTest, AreFoundAgainByTheirNames) {
@@ -74,7 +75,7 @@ TEST_F(SharedLimitsTest, KeysAreBoundedAndNoneIsForgottenThatIsInUse) {
     const std::string name = "m" + std::to_string(i);
     (void)group->of({.model = name}, now_);
   }
-  EXPECT_LE(group->keys(), UpstreamLimits::kShards * 2);
+  EXPECT_LE(group->keys(), kShards * 2);
   EXPECT_FALSE(group->of({.model = model}, now_)->take(kOne, now_)) << "it was forgotten";
   used->conclude({.taken = kOne, .started = now_}, now_);
 }
@@ -91,6 +92,19 @@ TEST_F(SharedLimitsTest, ARateThatIsPartlyUsedIsNotForgotten) {
   EXPECT_FALSE(group->of({.model = "used"}, now_)->take(kOne, now_));
 }
 
+TEST_F(SharedLimitsTest, TheSharedOneShowsOnceItIsUsedAndIsReachedByReloadsBefore) {
+  const auto group = of(upstream(1), LimitKind::kConcurrency);
+  std::vector<PinnedLimit> held;
+  held.push_back(group->of({.model = "m"}, now_));
+  EXPECT_EQ(group->all().size(), 1u) << "nobody uses the one for keys without room";
+  ASSERT_EQ(of(upstream(3), LimitKind::kConcurrency), group);
+  while (group->all().size() <= group->keys()) {
+    held.push_back(group->of({.model = "m" + std::to_string(held.size())}, now_));
+    ASSERT_LT(held.size(), 200u);
+  }
+  EXPECT_EQ(held.back()->at_a_time(), 3u);
+}
+
 TEST_F(SharedLimitsTest, KeysWithoutRoomShareALimit) {
   const auto group = of(upstream(1), LimitKind::kConcurrency);
   std::vector<PinnedLimit> held;
@@ -98,7 +112,7 @@ TEST_F(SharedLimitsTest, KeysWithoutRoomShareALimit) {
     PinnedLimit limit = group->of({.model = "m" + std::to_string(i)}, now_);
     if (limit->take(kOne, now_)) held.push_back(std::move(limit));
   }
-  EXPECT_EQ(held.size(), UpstreamLimits::kShards * 2 + 1);
+  EXPECT_EQ(held.size(), kShards * 2 + 1);
   for (const PinnedLimit& limit : held) limit->conclude({.taken = kOne, .started = now_}, now_);
 }
 

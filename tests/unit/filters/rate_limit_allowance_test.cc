@@ -215,6 +215,21 @@ TEST(Allowance, ForgetsWhatNobodyConfirms) {
   EXPECT_TRUE(kept.limits());
 }
 
+TEST(Allowance, MayBeMadeAnewWhenThatGivesNothingAway) {
+  Allowance none;
+  EXPECT_TRUE(none.untouched(at(0s)));
+  Allowance one = configured();
+  EXPECT_TRUE(one.untouched(at(0s)));
+  one.take(1, at(0s));
+  EXPECT_FALSE(one.untouched(at(0s)));
+  Allowance learnt;
+  learnt.learn({.limit = 60, .remaining = 0, .reset = 60s, .window = true}, 0, at(0s));
+  EXPECT_FALSE(learnt.untouched(at(59s))) << "the provider would refuse";
+  EXPECT_TRUE(learnt.untouched(at(60s)));
+  learnt.take(1, at(61s));
+  EXPECT_TRUE(learnt.untouched(at(24h))) << "nobody speaks of it any more";
+}
+
 // ---- requests and tokens together ----
 
 config::Policies policies(std::optional<config::Rate> requests,

@@ -139,6 +139,13 @@ TEST(LimitHeaders, AreReadInAllSpellings) {
         {"x-ratelimit", ""},
         {"ratelimit", ";;=;r"}},
        ""},
+      {"what only a C library takes for numbers",
+       {{"x-ratelimit-limit-requests", "nan"},
+        {"x-ratelimit-remaining-requests", "inf"},
+        {"x-ratelimit-limit-tokens", "nan(1)"},
+        {"x-ratelimit-remaining-tokens", "-0"},
+        {"ratelimit", "\"default\";r=nan;q=-nan"}},
+       ""},
       {"numbers beyond any limit", {{"x-ratelimit-limit-requests", "99999999999999999999"}}, ""},
   };
   for (const Row& row : table) EXPECT_EQ(told(read(row.fields)), row.told) << row.provider;

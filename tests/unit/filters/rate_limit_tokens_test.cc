@@ -54,6 +54,8 @@ TEST(Usage, IsReadInTheWordsOfEachProvider) {
       {R"({"usageMetadata":{"promptTokenCount":4,"candidatesTokenCount":6,)"
        R"("thoughtsTokenCount":30,"totalTokenCount":40}})",
        {{4, 36}}},
+      {R"([{"candidates":[]},{"usageMetadata":{"promptTokenCount":4,"totalTokenCount":7}}])",
+       {{4, 3}}},
       // Bedrock
       {R"({"usage":{"inputTokens":30,"outputTokens":628,"totalTokens":658}})", {{30, 628}}},
       {R"({"amazon-bedrock-invocationMetrics":{"inputTokenCount":8,"outputTokenCount":9}})",

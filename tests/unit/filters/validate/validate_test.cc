@@ -127,6 +127,27 @@ TEST_F(ValidateTest, AsksAgainAndSumsTheUsage) {
   EXPECT_EQ(again["messages"][1]["content"], R"({"m": 1})");
 }
 
+TEST_F(ValidateTest, TheTimeOfRepairsIsAlsoThatOfReadingWhatTheyAnswer) {
+  repair().time = 5s;
+  int answers = 0;
+  add(std::make_unique<Validate>(schemas_, policies_, shard_, "openai"));
+  end_with([&](Exchange&) -> Task<Result<http::Response>> {
+    http::Response response;
+    response.head.status = 200;
+    response.head.headers.add("content-type", "application/json");
+    response.body = http::Body(Slice::copy(chat("{}")));
+    const std::vector<Duration> stalled{1h};
+    if (++answers == 2) response.body = {std::make_unique<PacedBody>(loop_, stalled), std::nullopt};
+    co_return response;
+  });
+  start();
+  loop_.advance(4999ms);
+  EXPECT_FALSE(done());
+  loop_.advance(1ms);
+  ASSERT_TRUE(done());
+  EXPECT_TRUE(failure().ends_with("(the repair failed)")) << failure();
+}
+
 TEST_F(ValidateTest, ReplacesTheRepairTurnInsteadOfGrowing) {
   answer({chat(R"({"a": 1})"), chat(R"({"b": 1})"), chat(R"({"n": 1})")});
   EXPECT_NE(delivered(), "");
@@ -325,8 +346,12 @@ TEST_F(ValidateTest, CountsWhatWasReformulatedForAStreamThatIsNotHeld) {
 
 TEST_F(ValidateTest, GivesBackTheSecondErrorWhenThatWasNotEnough) {
   ask(kWithTemperature);
+  request_.head.headers.add("Idempotency-Key", "k");
   run({refuses(kNoTemperature)});
-  EXPECT_EQ(seen_.size(), 2u);
+  ASSERT_EQ(seen_.size(), 2u);
+  EXPECT_EQ(seen_[1].idempotency_key, "k-reformulated");
+  EXPECT_EQ(exchange().request.head.headers.get(http::HeaderId::kIdempotencyKey), "k")
+      << "who sends it elsewhere sends the client's";
   EXPECT_EQ(delivered(), kNoTemperature);
   EXPECT_EQ((*outcome_)->head.status, 400);
   EXPECT_EQ(repaired(), "");
