@@ -24,7 +24,7 @@ import report
 from lab import UPSTREAM, Lab, note
 from peers import PEERS, SICK_PATH
 
-SECTIONS = ("h1", "h2", "tls", "refused", "latency", "streams", "start")
+SECTIONS = ("h1", "h2", "tls", "refused", "latency", "keyed", "streams", "start")
 SIZES = ("1k", "64k", "1m")
 
 
@@ -130,6 +130,31 @@ def added_latency(lab):
     }
 
 
+def keyed(lab):
+    """{keys: {p50, p90, p99}}: POSTs at 1,000 a second, without and with an idempotency key, which
+    is two synced records; in microseconds."""
+    peer = next((peer for peer in lab.peers if peer.name == "outrigger"), None)
+    if not peer or not (started := lab.start_peer(peer, "h1")):
+        return {}
+    process, port = started
+    tool = str(lab.tools / "keyed")
+    samples = {"without": [], "with": []}
+    for _ in range(lab.arguments.rounds):
+        for name, values in samples.items():
+            try:
+                seconds = lab.arguments.duration
+                values.append(measure.keyed(tool, port, "/once/1k", 1000, seconds, name == "with"))
+            except (measure.LoadError, subprocess.TimeoutExpired) as error:
+                note(f"keyed {name}: {error}")
+    lab.stop(process)
+    note("measured keyed")
+    return {
+        name: dict(zip(("p50", "p90", "p99"), map(median, zip(*values))))
+        for name, values in samples.items()
+        if values
+    }
+
+
 def streams(lab):
     """{peer: {...}}: 1,000 streams with 10 events a second each, then up to 10,000 silent ones."""
     tool = str(lab.tools / "streams")
@@ -220,6 +245,7 @@ def main():
         **{mode: lambda lab, mode=mode: throughput(lab, mode) for mode in report.MODE_NAMES},
         "refused": refused,
         "latency": added_latency,
+        "keyed": keyed,
         "streams": streams,
         "start": start_time,
     }

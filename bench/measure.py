@@ -191,6 +191,14 @@ def latency(tool, port, path, requests):
     return [float(value) for value in out.stdout.split()]
 
 
+def keyed(tool, port, path, rate, seconds, keys):
+    """The same percentiles, of POSTs at a steady rate, with a key of its own each or with none."""
+    out = run([tool, str(port), path, str(rate), str(seconds), str(int(keys))])
+    if out.returncode != 0:
+        raise LoadError(out.stderr.strip())
+    return [float(value) for value in out.stdout.split()]
+
+
 class Streams:
     """Event streams that stay open. `ready` is how many had an event when the object is there."""
 

@@ -191,6 +191,11 @@ upstreams:
     url: http://127.0.0.1:{s.upstream_port}
     protocol: {"http2" if s.mode == "h2" else "http1"}
     pool: {{connections: 40000}}
+  once:
+    use: http
+    url: http://127.0.0.1:{s.upstream_port}
+    pool: {{connections: 40000}}
+    idempotency: {{}}
   sick:
     use: http
     url: http://127.0.0.1:{s.port + 3}

@@ -60,6 +60,17 @@ def print_latency(rows):
     )
 
 
+def print_keyed(rows):
+    if len(rows) == 2:
+        ours, bare = rows["with"], rows["without"]
+        rows["added"] = {name: ours[name] - bare[name] for name in ours}
+    table(
+        "An idempotency key (two synced records), POSTs at 1,000 a second",
+        ("p50", "p90", "p99"),
+        {name: [f"{row[p]:.0f} µs" for p in ("p50", "p90", "p99")] for name, row in rows.items()},
+    )
+
+
 def print_streams(results):
     most = results.pop("silent_streams")
     kib = lambda row, key: f"{max(0, row[key]) / 1024:.1f} KiB" if key in row else None
@@ -101,6 +112,7 @@ def print_all(results, cores):
             printers = {
                 "refused": print_refused,
                 "latency": print_latency,
+                "keyed": print_keyed,
                 "streams": print_streams,
                 "start": print_start,
             }

@@ -4,31 +4,6 @@
 
 enum { kBufferBytes = 1 << 16 };
 
-static int by_value(const void* a, const void* b) {
-  uint64_t x = *(const uint64_t*)a, y = *(const uint64_t*)b;
-  return x < y ? -1 : x > y;
-}
-
-/* Reads one answer with a Content-Length; false when it is none, or not 200. */
-static bool read_answer(int fd, char* buffer) {
-  size_t have = 0;
-  char* body = NULL;
-  size_t total = 0;
-  for (;;) {
-    ssize_t received = recv(fd, buffer + have, kBufferBytes - 1 - have, 0);
-    if (received <= 0) return false;
-    have += (size_t)received;
-    buffer[have] = '\0';
-    if (body == NULL && (body = strstr(buffer, "\r\n\r\n")) != NULL) {
-      char* length = strcasestr(buffer, "\r\ncontent-length:");
-      if (strncmp(buffer + 8, " 200", 4) != 0 || length == NULL) return false;
-      total = (size_t)(body + 4 - buffer) + strtoul(length + 17, NULL, 10);
-      if (total >= kBufferBytes) return false;
-    }
-    if (body != NULL && have >= total) return have == total;
-  }
-}
-
 int main(int argc, char** argv) {
   if (argc != 4) {
     fprintf(stderr, "latency PORT PATH REQUESTS\n");
@@ -46,7 +21,8 @@ int main(int argc, char** argv) {
   size_t warm_up = requests / 10;
   for (size_t i = 0; i < requests + warm_up; ++i) {
     uint64_t begun = now_ns();
-    if (send(fd, request, (size_t)size, MSG_NOSIGNAL) != size || !read_answer(fd, buffer)) {
+    if (send(fd, request, (size_t)size, MSG_NOSIGNAL) != size ||
+        !read_answer(fd, buffer, kBufferBytes)) {
       fprintf(stderr, "latency: not an answer: %.200s\n", buffer);
       return 1;
     }

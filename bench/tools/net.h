@@ -67,3 +67,27 @@ static inline uint64_t now_ns(void) {
   clock_gettime(CLOCK_MONOTONIC, &time);
   return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
+
+/* Reads one answer with a Content-Length; false when it is none, or not 200. */
+static inline bool read_answer(int fd, char* buffer, size_t room) {
+  size_t have = 0, total = 0;
+  char* body = NULL;
+  for (;;) {
+    ssize_t received = recv(fd, buffer + have, room - 1 - have, 0);
+    if (received <= 0) return false;
+    have += (size_t)received;
+    buffer[have] = '\0';
+    if (body == NULL && (body = strstr(buffer, "\r\n\r\n")) != NULL) {
+      char* length = strcasestr(buffer, "\r\ncontent-length:");
+      if (strncmp(buffer + 8, " 200", 4) != 0 || length == NULL) return false;
+      total = (size_t)(body + 4 - buffer) + strtoul(length + 17, NULL, 10);
+      if (total >= room) return false;
+    }
+    if (body != NULL && have >= total) return have == total;
+  }
+}
+
+static inline int by_value(const void* a, const void* b) {
+  uint64_t x = *(const uint64_t*)a, y = *(const uint64_t*)b;
+  return x < y ? -1 : x > y;
+}
