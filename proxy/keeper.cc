@@ -1,10 +1,13 @@
 #include "proxy/keeper.h"
 
 #include <atomic>
+#include <cstdlib>
+#include <string>
 
 #include <fmt/format.h>
 
 #include "filters/retry/cooldown_records.h"
+#include "proxy/base/wall_clock.h"
 
 namespace outrigger {
 
@@ -14,6 +17,15 @@ struct Keeper::Kept {
   std::atomic<bool> missed = false;               // the last write did not succeed
   std::atomic<bool> told = false;                 // that is in the log
 };
+
+namespace {
+
+std::string timestamp(std::int64_t micros) {
+  TimestampText text;
+  return std::string(text.format(micros));
+}
+
+}  // namespace
 
 class Keeper::KeepJob final : public store::Job {
  public:
@@ -54,6 +66,7 @@ Status Keeper::prepare(store::Store& store) {
   if (!cooldowns) return std::unexpected(std::move(cooldowns).error());
   kept_->cooldowns = std::move(*cooldowns);
   store::Batch batch;
+  if (Status said = say_backup(store, batch); !said) return said;
   if (*credential_key) {
     credential_key_ = **credential_key;
   } else {
@@ -66,6 +79,19 @@ Status Keeper::prepare(store::Store& store) {
     filters::put_record_secret(batch, record_secret_);
   }
   return batch.empty() ? Status{} : store.write(batch);
+}
+
+// What happened after the copy was made is not in it.
+Status Keeper::say_backup(const store::Store& store, store::Batch& batch) {
+  const auto made = store.get(store::Store::kBackupName);
+  if (!made) return std::unexpected(made.error());
+  if (!*made) return {};
+  log_.warn("store",
+            "the store is a backup: what was executed after it was made is not known to it, and "
+            "repetitions of that are executed again",
+            {{"made", timestamp(std::strtoll((*made)->c_str(), nullptr, 10) * 1000)}});
+  batch.erase(std::string(store::Store::kBackupName));
+  return {};
 }
 
 Status Keeper::open() {

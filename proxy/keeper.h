@@ -51,6 +51,7 @@ class Keeper {
   class KeepJob;
   Status open_store();
   Status prepare(store::Store& store);
+  Status say_backup(const store::Store& store, store::Batch& batch);
   void failed(const Error& error);
 
   const config::Store settings_;

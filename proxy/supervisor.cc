@@ -236,7 +236,7 @@ void Supervisor::keep_cooldowns() {
 
 void Supervisor::on_fire() {
   keep_cooldowns();
-  filters_->once->ledger.sweep();
+  if (records_begun_) filters_->once->ledger.sweep();
   loop_.arm(*this, kKeepEvery);
 }
 

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "proxy/base/wall_clock.h"
+
 namespace outrigger::store {
 namespace {
 
@@ -266,11 +268,16 @@ Status Store::back_up_to(const std::string& folder) const {
 Status Store::copy_to(const std::string& path) const {
   auto copy = Database::open(path, *env_, Database::Missing::kCreate);
   if (!copy) return std::unexpected(std::move(copy).error());
-  return each_part([&](const Pairs& pairs) {
+  Status copied = each_part([&](const Pairs& pairs) {
     leveldb::WriteBatch batch;
     for (const auto& [key, value] : pairs) batch.Put(key, value);
     return (*copy)->write(batch);
   });
+  if (!copied) return copied;
+  leveldb::WriteBatch mark;
+  mark.Put(slice(kBackupName),
+           seal_->close(kBackupName, std::to_string(WallClock::system() / 1000)));
+  return (*copy)->write(mark);
 }
 
 }  // namespace outrigger::store

@@ -54,6 +54,8 @@ struct Findings {
 
 class Store {
  public:
+  // In a copy: milliseconds since 1970, as text.
+  static constexpr std::string_view kBackupName = "m/backup";
   // kAsItIs changes no record and no key, and makes no store: for a look.
   enum class Mode : std::uint8_t { kUse, kAsItIs };
   struct Setup {
@@ -87,7 +89,7 @@ class Store {
   [[nodiscard]] Result<Findings> check() const;
   Status compact() { return database_->compact(); }
   // A copy, sealed alike, in an empty or new folder: `folder`/state, which is there when it is
-  // whole, and not before. Nobody writes meanwhile.
+  // whole, and not before. Its record kBackupName says when that was. Nobody writes meanwhile.
   Status back_up_to(const std::string& folder) const;
   [[nodiscard]] Seal::Kind kind() const noexcept { return seal_->kind(); }
 

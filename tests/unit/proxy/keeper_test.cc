@@ -70,6 +70,28 @@ TEST_F(KeeperTest, AStoreThatAnotherProcessHasIsLeftAloneAndSaidSo) {
   EXPECT_EQ(keeper.cooldowns().size(), 1u);
 }
 
+TEST_F(KeeperTest, ABackupThatIsUsedIsSaidToBeOneAndIsNoneAfterwards) {
+  {
+    Keeper keeper(settings_, *log_);
+    keeper.keep({one_});
+  }
+  {
+    auto store = store::Store::open({.folder = settings_.path, .env = nullptr});
+    ASSERT_TRUE(store);
+    ASSERT_TRUE((*store)->back_up_to(folder_ + "/copy"));
+  }
+  settings_.path = folder_ + "/copy";
+  for (int start = 0; start < 2; ++start) {
+    Keeper keeper(settings_, *log_);
+    ASSERT_TRUE(keeper.open());
+    EXPECT_EQ(keeper.cooldowns(), std::vector{one_});
+  }
+  const std::string said = logged();
+  const std::size_t first = said.find("the store is a backup");
+  ASSERT_NE(first, std::string::npos) << said;
+  EXPECT_EQ(said.find("the store is a backup", first + 1), std::string::npos) << said;
+}
+
 TEST_F(KeeperTest, AStoreOfAnotherKeyIsAnErrorForAPerson) {
   settings_.encryption_key = Secret("right");
   {
