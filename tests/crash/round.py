@@ -1,0 +1,217 @@
+"""One store's life: a proxy that is killed again and again, and the looks at what it leaves."""
+
+import asyncio
+import dataclasses
+import os
+import pathlib
+import random
+import time
+
+import calls
+import damage
+import load
+import moments
+import proxy
+import records
+import routes
+import table
+import upstream
+
+QUIET_EVERY = 25  # kills
+LOOK_EVERY = 6
+LOOK_AFTER = ("part", "client_part")
+KEY_VARIABLE = "CRASH_STORE_KEY"
+ASKED_AGAIN = 60  # calls, of those that were settled last, whenever it is quiet
+
+
+@dataclasses.dataclass(frozen=True)
+class Setup:
+    binary: pathlib.Path
+    folder: pathlib.Path
+    seed: str
+    encrypted: bool
+    library: pathlib.Path | None  # hold_writes.so: kills are losses of power
+    kills: int
+    seconds: float
+    broken: str | None
+
+
+class Round:
+    def __init__(self, setup, book):
+        self._setup = setup
+        self._book = book
+        self._kills = 0
+        self._began = time.monotonic()
+        self._before = None  # the last look at the store
+        self._boot = self._rng("boot")
+        rng = self._rng("principals")
+        self._principals = [
+            calls.Principal(
+                name,
+                f"Bearer canary-token-{name}-{rng.randrange(1 << 60):x}",
+                f"session=canary-cookie-{rng.randrange(1 << 60):x}",
+            )
+            for name in ("ann", "bob", "eve")
+        ]
+
+    def _rng(self, what):
+        return random.Random(f"{self._setup.seed}/{what}")
+
+    async def run(self):
+        listen, *others = proxy.free_ports(3)
+        environment = dict(os.environ, **{KEY_VARIABLE: "canary-store-key-0123456789abcdef"})
+        self._proxy = proxy.Proxy(self._setup.binary, self._setup.folder, listen, environment)
+        if self._setup.library is not None:
+            self._proxy.lose_unsynced(self._setup.library, self._setup.broken == "disk")
+        self._moments = moments.Moments(self._rng("moments"), self._kill, self._proxy.drain)
+        owners = {each.authorization: each.name for each in self._principals}
+        self._upstream = upstream.Upstream(
+            self._rng("upstream"),
+            self._moments,
+            self._book,
+            routes.ROUTES,
+            owners,
+            self._setup.broken,
+        )
+        upstream_port = await self._upstream.start()
+        variable = KEY_VARIABLE if self._setup.encrypted else None
+        ports = (listen, *others, upstream_port)
+        self._proxy.config.write_text(
+            routes.configuration(self._rng("policies"), ports, self._proxy.store, variable, self._setup.broken)
+        )
+        client = calls.Client(self._rng("client"), self._proxy, self._moments, self._book)
+        client.acknowledged = self._upstream.acknowledged
+        self._client = client
+        self._load = load.Load(
+            self._rng("load"), client, self._upstream, self._principals, self._setup.seed
+        )
+        canary = self._principals[0].authorization
+        self._damage = damage.Damage(self._setup.broken, self._proxy.store, canary)
+        self._load.start()
+        try:
+            await self._live()
+        finally:
+            self._kill()
+            await self._load.stop()
+            await self._upstream.stop()
+
+    # ---- its life ----
+
+    async def _live(self):
+        while self._kills < self._setup.kills and self._left() > 0 and not self._noticed():
+            point = self._moments.choose()
+            if not await self._start(point):
+                return
+            came = point == "boot" or await self._moments.kill_at(point)
+            self._book.count(f"kills at: {point if came else 'elsewhere'}")
+            if not await self._after_kill(point):
+                return
+            if self._kills % QUIET_EVERY == 0 and not await self._quiet():
+                return
+            self._load.raise_bugs()
+        if await self._start("any"):
+            await self._be_quiet(len(self._load.settled))
+            self._kill()
+            await self._proxy.gone()
+        self._look(self._quiet_look)
+
+    def _left(self):
+        return self._setup.seconds - (time.monotonic() - self._began)
+
+    def _noticed(self):
+        way = self._setup.broken
+        return way and any(self._book.violations[each] for each in damage.WAYS[way])
+
+    async def _start(self, point):
+        self._proxy.spawn()
+        if point == "boot":
+            await asyncio.sleep(self._boot.uniform(0, 0.08))
+            self._kill()
+            return True
+        if await self._proxy.ready():
+            return True
+        return await self._died("while it started")
+
+    def _kill(self):
+        if self._proxy.kill():
+            self._kills += 1
+            self._book.count("kills")
+
+    async def _after_kill(self, point):
+        code = await self._proxy.gone()
+        if code is not None:
+            return await self._died(f"with code {code}")
+        self._damage.strike()
+        if self._kills % LOOK_EVERY == 0 or point in LOOK_AFTER:
+            self._look(self._quick_look)
+        return True
+
+    async def _died(self, how):
+        damaged = self._setup.broken in ("rot", "torn")
+        self._book.violated("I9" if damaged else "I5", f"it died {how}: {self._proxy.tail()}")
+        return False
+
+    async def _quiet(self):
+        if not await self._start("any"):
+            return False
+        await self._be_quiet(ASKED_AGAIN)
+        self._kill()
+        code = await self._proxy.gone()
+        if code is not None:
+            return await self._died(f"with code {code}")
+        self._look(self._quiet_look)
+        self._load.resume()
+        return True
+
+    async def _be_quiet(self, number):
+        await self._load.pause()
+        self._book.count("quiet times")
+        settled = self._load.settled[-number:]
+        for at in range(0, len(settled), load.WORKERS):
+            part = settled[at : at + load.WORKERS]
+            await asyncio.gather(*(self._client.ask_again(each) for each in part))
+
+    # ---- looks at what it leaves ----
+
+    def _look(self, look):
+        if (self._proxy.store / "state" / "CURRENT").exists():
+            look()
+            self._book.count("looks at the store: all")
+
+    def _quick_look(self):
+        if self._setup.encrypted:
+            return
+        try:
+            now = records.Snapshot(self._proxy.store)
+        except (table.Unreadable, OSError, IndexError, ValueError) as error:
+            self._book.violated("I9", f"the store cannot be read: {error!r}")
+            return
+        for defect in now.defects():
+            self._book.violated("I9", f"after kill {self._kills}: {defect}")
+        for what, number in now.left_behind():
+            self._book.count(f"left behind: {what}", number)
+        if self._before is not None:
+            for invariant, what in now.lost_since(self._before):
+                self._book.violated(invariant, f"after kill {self._kills}: {what}")
+        self._before = now
+
+    def _quiet_look(self):
+        self._quick_look()
+        checked = self._proxy.command("store", "check")
+        if checked.returncode != 0:
+            self._book.violated("I9", f"store check: {checked.stdout}{checked.stderr}")
+        self._grep()
+
+    def _grep(self):
+        secrets = [each.authorization.split()[-1] for each in self._principals]
+        secrets += [each.cookie.partition("=")[2] for each in self._principals]
+        secrets.append("canary-store-key")
+        in_store = [*secrets, "canary-key-", "canary-body"]
+        if self._setup.encrypted:
+            in_store += ["text-of-e", "chatcmpl-"]
+        files = [path for path in self._proxy.store.rglob("*") if path.is_file()]
+        for path, words in [*((each, in_store) for each in files), (self._proxy.log, secrets)]:
+            content = path.read_bytes()
+            for word in words:
+                if word.encode() in content:
+                    self._book.violated("I10", f"{path.name} has {word}")
