@@ -9,6 +9,7 @@ import time
 
 import answers
 import routes
+import trail
 import wire
 
 # Of one connection, or of the one telling.
@@ -24,6 +25,7 @@ NOT_STORED = {
 }
 PATIENCE = 30.0  # seconds without a kill; nothing takes a tenth of it
 HISTORY = 60
+LEAVES = ("early", "late", "midway")  # before the answer, with its head, in its body
 FORGOTTEN_AFTER = 0.8 * (routes.KEEPS + routes.REMEMBERS)
 
 
@@ -43,6 +45,7 @@ class Answer:
     fields: tuple
     body: bytes
     asked: float  # when
+    goes_on: bool  # behind what an earlier sending has brought
 
     def field(self, name):
         return wire.first(self.fields, name)
@@ -89,7 +92,7 @@ class Call:
             del self.history[HISTORY // 3]
         self.history.append((time.monotonic(), event))
 
-    def request(self, text=""):
+    def request(self, text="", last_id=""):
         body = json.dumps(
             {
                 "model": "m",
@@ -106,6 +109,8 @@ class Call:
             ("Idempotency-Key", self.key),
             *self.principal.fields(),
         ]
+        if last_id:
+            fields.append(("Last-Event-ID", last_id))
         return wire.message(f"POST /{self.route.name}{self.route.path} HTTP/1.1", fields, body)
 
     def whole(self, answer):
@@ -133,12 +138,13 @@ class Client:
         self._ledger = ledger
         self.acknowledged = {}  # shared with the upstream
 
-    async def _once(self, call, text, leaves):
-        """One sending of a call. Raises wire.GONE or wire.Broken."""
+    async def _once(self, call, text, leaves, way):
+        """One sending of a call, from where `way` is on. Raises wire.GONE or wire.Broken."""
         asked = time.monotonic()
         reader, writer = await asyncio.open_connection("127.0.0.1", self._proxy.port, limit=1 << 20)
         try:
-            writer.write(call.request(text))
+            goes_on = bool(way.last_id)
+            writer.write(call.request(text, way.last_id))
             self._moments.hit("sent")
             if leaves == "early":
                 await asyncio.sleep(self._rng.uniform(0, 0.01))
@@ -149,23 +155,38 @@ class Client:
             self._moments.hit("client_head")
             if leaves == "late":
                 raise wire.Broken("left")
-            body = await wire.read_body(reader, fields, lambda: self._moments.hit("client_part"))
-            return Answer(int(line.split(" ")[1]), tuple(fields), body, asked)
+            status = int(line.split(" ")[1])
+            way.go_on()
+
+            def got(part):
+                if call.route.resumes and status == 200:
+                    way.take(part)
+                if leaves == "midway":
+                    raise wire.Broken("left")
+                self._moments.hit("client_part")
+
+            body = await wire.read_body(reader, fields, got)
+            if call.route.resumes and status == 200:
+                body = way.whole()
+            return Answer(status, tuple(fields), body, asked, goes_on)
         finally:
             writer.close()
 
-    async def _send(self, call, text=""):
+    async def _send(self, call, text="", way=None):
         """An answer that its framing ended, however many sendings it takes; None: there is none."""
+        way = way or trail.Trail()
         last_up = time.monotonic()
         while time.monotonic() - last_up < PATIENCE:
             if not self._proxy.up.is_set():
                 await self._proxy.up.wait()
                 last_up = time.monotonic()
-            leaves = self._rng.choice(("early", "late")) if self._rng.random() < 0.04 else ""
-            self._ledger.count("requests")
-            call.note(f"sends{text}")
+            often = 0.15 if call.route.resumes else 0.04
+            leaves = self._rng.choice(LEAVES) if self._rng.random() < often else ""
+            self._ledger.count("requests: all")
+            call.note(f"sends{text}{' from ' + way.last_id[-6:] if way.last_id else ''}")
+            self._ledger.count("requests: that go on in a stream", bool(way.last_id))
             try:
-                return await asyncio.wait_for(self._once(call, text, leaves), PATIENCE)
+                return await asyncio.wait_for(self._once(call, text, leaves, way), PATIENCE)
             except (*wire.GONE, wire.Broken, asyncio.TimeoutError) as error:
                 call.note(f"no whole answer: {error!r:.80}")
                 self._ledger.count("answers: none or cut")
@@ -184,13 +205,15 @@ class Client:
         if call.begun is None:
             call.begun = time.monotonic()
         began = time.monotonic()
+        way = trail.Trail()
         while time.monotonic() - began < PATIENCE * 4:
-            answer = await self._send(call)
+            answer = await self._send(call, way=way)
             if answer is None:
                 break
             call.note(f"answer {answer.status} {answer.reason() if answer.status >= 400 else ''}")
             if self._take(call, answer):
                 return
+            way.forget()
             await asyncio.sleep(self._rng.uniform(0.002, 0.03))
         self._ledger.violated("I6", f"{call.name} has no last word", call.history)
 
@@ -203,12 +226,15 @@ class Client:
         self._ledger.count(f"answers: {answer.status} {reason}{whose}")
         if answer.status == 409 and "outcome_unknown" in reason:
             if call.told is not None:
-                self._ledger.violated("I1", f"{call.name} is unknown after its answer", call.history)
+                what = f"{call.name} is unknown after its answer"
+                self._ledger.violated("I1", what, call.history)
                 return True
             late = time.monotonic() - call.begun >= routes.HORIZON * 0.9
             if call.route.unknown == "always" or (call.route.unknown == "late" and late):
                 call.refused = True
                 return True
+        elif answer.status == 410 and answer.goes_on:
+            return False  # there is nothing to go on in: from the start
         elif answer.status == 410 and call.route.brief:
             return True
         elif answer.status == 500 or "internal" in reason:

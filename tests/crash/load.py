@@ -4,19 +4,19 @@ calls again."""
 import asyncio
 
 import calls
-import routes
 
 WORKERS = 10
 REMEMBERED = 3000
 
 
 class Load:
-    def __init__(self, rng, client, upstream, principals, name):
+    def __init__(self, rng, client, upstream, principals, name, tried):
         self._rng = rng
         self._client = client
         self._upstream = upstream
         self._principals = principals
         self._name = name
+        self._routes = tried
         self._number = 0
         self._flowing = asyncio.Event()
         self._busy = 0
@@ -75,8 +75,8 @@ class Load:
                 await self._client.ask_for_another(call)
 
     def _new_call(self):
-        every = list(routes.ROUTES.values())
-        route = self._rng.choices(every, [each.weight for each in every])[0]
+        weights = [each.weight for each in self._routes]
+        route = self._rng.choices(self._routes, weights)[0]
         self._number += 1
         name = f"{route.name}-{self._number}"
         key = f"canary-key-{self._name}-{self._number}"

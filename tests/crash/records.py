@@ -19,8 +19,6 @@ LATER = {"claimed", "dispatched", "responding", "completed", "released", "unknow
 MAC = 16
 BRIEF = 1000 * routes.REMEMBERS
 CHUNK = 48 * 1024
-# Not yet: a record that is claimed anew loses its time, and its entry stays (AskJob::claim).
-STALE_ENTRIES_ARE_DEFECTS = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +72,9 @@ def record_of(value):
 class Snapshot:
     """What is in the store's files."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, unmended):
+        # A record that is claimed anew loses its time, and its entry stays (AskJob::claim).
+        self._stale_is_wrong = unmended
         values = table.read(folder / "state")
         self.records, self.marks, self.due = {}, {}, set()
         self.chunks = collections.defaultdict(dict)
@@ -124,7 +124,7 @@ class Snapshot:
         for expires, key in self.due:
             if key not in self.records or self.records[key].expires != expires:
                 self.stale += 1
-                if STALE_ENTRIES_ARE_DEFECTS:
+                if self._stale_is_wrong:
                     yield f"the index of what expires has {key.hex()[-12:]}, which does not then"
 
     def _defects_of_chunks(self):

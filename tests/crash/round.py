@@ -17,10 +17,10 @@ import routes
 import table
 import upstream
 
+STORE_KEY = "canary-store-key-0123456789abcdef"
 QUIET_EVERY = 25  # kills
 LOOK_EVERY = 6
 LOOK_AFTER = ("part", "client_part")
-KEY_VARIABLE = "CRASH_STORE_KEY"
 ASKED_AGAIN = 60  # calls, of those that were settled last, whenever it is quiet
 
 
@@ -30,10 +30,11 @@ class Setup:
     folder: pathlib.Path
     seed: str
     encrypted: bool
-    library: pathlib.Path | None  # hold_writes.so: kills are losses of power
+    library: pathlib.Path | None  # of hold_writes.cc: kills are losses of power
     kills: int
     seconds: float
     broken: str | None
+    unmended: bool  # what is known to fail is tried as well
 
 
 class Round:
@@ -58,42 +59,43 @@ class Round:
         return random.Random(f"{self._setup.seed}/{what}")
 
     async def run(self):
+        setup = self._setup
         listen, *others = proxy.free_ports(3)
-        environment = dict(os.environ, **{KEY_VARIABLE: "canary-store-key-0123456789abcdef"})
-        self._proxy = proxy.Proxy(self._setup.binary, self._setup.folder, listen, environment)
-        if self._setup.library is not None:
-            self._proxy.lose_unsynced(self._setup.library, self._setup.broken == "disk")
+        environment = dict(os.environ, **{routes.KEY_VARIABLE: STORE_KEY})
+        self._proxy = proxy.Proxy(setup.binary, setup.folder, listen, environment)
+        if setup.library is not None:
+            self._proxy.lose_unsynced(setup.library, setup.broken == "disk")
         self._moments = moments.Moments(self._rng("moments"), self._kill, self._proxy.drain)
         owners = {each.authorization: each.name for each in self._principals}
-        self._upstream = upstream.Upstream(
-            self._rng("upstream"),
-            self._moments,
-            self._book,
-            routes.ROUTES,
-            owners,
-            self._setup.broken,
+        above = upstream.Upstream(
+            self._rng("upstream"), self._moments, self._book, routes.ROUTES, owners, setup.broken
         )
-        upstream_port = await self._upstream.start()
-        variable = KEY_VARIABLE if self._setup.encrypted else None
-        ports = (listen, *others, upstream_port)
+        ports = (listen, *others, await above.start())
+        tried = routes.tried(setup.unmended)
         self._proxy.config.write_text(
-            routes.configuration(self._rng("policies"), ports, self._proxy.store, variable, self._setup.broken)
+            routes.configuration(
+                self._rng("policies"),
+                tried,
+                ports,
+                self._proxy.store,
+                setup.encrypted,
+                setup.broken,
+            )
         )
-        client = calls.Client(self._rng("client"), self._proxy, self._moments, self._book)
-        client.acknowledged = self._upstream.acknowledged
-        self._client = client
+        self._client = calls.Client(self._rng("client"), self._proxy, self._moments, self._book)
+        self._client.acknowledged = above.acknowledged
         self._load = load.Load(
-            self._rng("load"), client, self._upstream, self._principals, self._setup.seed
+            self._rng("load"), self._client, above, self._principals, setup.seed, tried
         )
         canary = self._principals[0].authorization
-        self._damage = damage.Damage(self._setup.broken, self._proxy.store, canary)
+        self._damage = damage.Damage(setup.broken, self._proxy.store, canary)
         self._load.start()
         try:
             await self._live()
         finally:
             self._kill()
             await self._load.stop()
-            await self._upstream.stop()
+            await above.stop()
 
     # ---- its life ----
 
@@ -182,7 +184,7 @@ class Round:
         if self._setup.encrypted:
             return
         try:
-            now = records.Snapshot(self._proxy.store)
+            now = records.Snapshot(self._proxy.store, self._setup.unmended)
         except (table.Unreadable, OSError, IndexError, ValueError) as error:
             self._book.violated("I9", f"the store cannot be read: {error!r}")
             return
@@ -205,7 +207,7 @@ class Round:
     def _grep(self):
         secrets = [each.authorization.split()[-1] for each in self._principals]
         secrets += [each.cookie.partition("=")[2] for each in self._principals]
-        secrets.append("canary-store-key")
+        secrets.append(STORE_KEY)
         in_store = [*secrets, "canary-key-", "canary-body"]
         if self._setup.encrypted:
             in_store += ["text-of-e", "chatcmpl-"]

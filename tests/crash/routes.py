@@ -4,6 +4,7 @@ import dataclasses
 
 import upstream
 
+KEY_VARIABLE = "CRASH_STORE_KEY"
 SETTLE = 0.15  # seconds; more than upstream.LATEST_EFFECT
 HORIZON = 1.0  # seconds; less than upstream.REMEMBERS
 KEEPS = REMEMBERS = 1  # seconds, of what is brief
@@ -18,6 +19,8 @@ class Route:
     weight: float = 1.0  # how often it is called
     once: bool = True  # a second effect does harm
     idempotency: str = "{}"
+    unmended: str = ""  # why it is left out until the proxy is mended
+    resumes: bool = False  # a client goes on where its stream was cut
     brief: bool = False  # answers and keys are forgotten soon
     unknown: str = "never"  # `outcome_unknown` may be the last word: never, late or always
     path: str = "/v1/orders"
@@ -61,6 +64,18 @@ ROUTES = {
             path=_CHAT,
         ),
         Route(
+            "resumed",
+            upstream.IGNORES,
+            ("stream",),
+            "use: llm, replay: safe",
+            1.5,
+            once=False,
+            path=_CHAT,
+            idempotency="{resume: true}",
+            resumes=True,
+            unmended="an event id does not say of which execution it is: streams are mixed",
+        ),
+        Route(
             "brief",
             upstream.HONOURS,
             _JSON,
@@ -70,42 +85,62 @@ ROUTES = {
         ),
         Route("verify", upstream.LATE, _JSON, f"use: saas, {_PROBE}", 2),
         Route(
-            "llm", upstream.IGNORES, ("stream",), "use: llm, replay: safe", 2, once=False, path=_CHAT
+            "llm",
+            upstream.IGNORES,
+            ("stream",),
+            "use: llm, replay: safe",
+            2,
+            once=False,
+            path=_CHAT,
         ),
     )
 }
+
+
+def tried(unmended):
+    """With `unmended`: those as well that are known to fail."""
+    return [route for route in ROUTES.values() if unmended or not route.unmended]
+
+
+# Only the proxy's own crashes are tried, and nothing waits for long.
+_ALL = (
+    "circuit_breaker: none, loop_guard: none, rate_limit: none, concurrency: none, retry:"
+    " {max_attempts: 3, backoff: {base: 10ms, max: 50ms}, budget: none,"
+    " backoff_for: {overloaded: {base: 10ms, max: 50ms}}}"
+)
+_HEDGE = "hedge: {after: 15ms, min: 15ms, budget: 50%}"
 
 
 def some_policies(rng):
     """What may be set and changes nothing that is promised."""
     gone = rng.choice(("finish", "finish", "cancel", "{then: finish_if, bytes: 1KiB}"))
     commit = rng.choice(("first_event", "first_event", "on_complete", "head"))
-    return [f"  on_client_gone: {gone}", f"  commit: {commit}"]
+    return f"on_client_gone: {gone}, commit: {commit}"
 
 
-_OFF = "circuit_breaker: none, loop_guard: none, rate_limit: none, concurrency: none"
-_HEDGE = "hedge: {after: 15ms, min: 15ms, budget: 50%}"
-
-
-def configuration(rng, ports, store, key_variable, broken):
-    """The text of the file. `key_variable`: the environment's variable with the store's key."""
+def configuration(rng, routes, ports, store, sealed, broken):
+    """The text of the file. `sealed`: by the key in the environment's KEY_VARIABLE."""
     listen, health, admin, upstream_port = ports
     unsafe = {"keys": "none", "owner": "{owner: anyone}"}.get(broken)
-    sealed = f', encryption_key: "${{{key_variable}}}"' if key_variable else ""
+    key = f', encryption_key: "${{{KEY_VARIABLE}}}"' if sealed else ""
     lines = [
         "version: 1",
-        f"server: {{listen: 127.0.0.1:{listen}, health: 127.0.0.1:{health},",
-        f"  admin: 127.0.0.1:{admin}, workers: {rng.choice((1, 2, 2, 3))}, drain: {{announce: 0s}}, watch: false}}",
-        f"store: {{path: {store}{sealed}}}",
-        "defaults:",
-        "  retry: {max_attempts: 3, backoff: {base: 10ms, max: 50ms},",
-        "    backoff_for: {overloaded: {base: 10ms, max: 50ms}}, budget: none}",
-        *some_policies(rng),
+        "server:",
+        f"  listen: 127.0.0.1:{listen}",
+        f"  health: 127.0.0.1:{health}",
+        f"  admin: 127.0.0.1:{admin}",
+        f"  workers: {rng.choice((1, 2, 2, 3))}",
+        "  drain: {announce: 0s}",
+        "  watch: false",
+        f"store: {{path: {store}{key}}}",
         "upstreams:",
     ]
-    for route in ROUTES.values():
-        url = f"http://127.0.0.1:{upstream_port}/{route.name}"
-        lines.append(f"  {route.name}: {{url: {url}, {_OFF},")
-        hedge = f"{_HEDGE}, " if not route.once and rng.random() < 0.5 else ""
-        lines.append(f"    {hedge}{route.policy}, idempotency: {unsafe or route.idempotency}}}")
+    for route in routes:
+        hedge = f", {_HEDGE}" if not route.once and rng.random() < 0.5 else ""
+        lines += [
+            f"  {route.name}:",
+            f"    {{{route.policy}, url: http://127.0.0.1:{upstream_port}/{route.name},",
+            f"    idempotency: {unsafe or route.idempotency}, {some_policies(rng)}{hedge},",
+            f"    {_ALL}}}",
+        ]
     return "\n".join(lines) + "\n"

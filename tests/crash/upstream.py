@@ -1,5 +1,5 @@
-"""The upstream of a run: it executes what it is asked for, writes down that it did, and answers late,
-in pieces, and sometimes not at all. What it was asked it does, whoever has left meanwhile."""
+"""The upstream of a run: it executes what it is asked for, writes down that it did, and answers
+late, in pieces, and sometimes not at all. What it was asked it does, whoever has left meanwhile."""
 
 import asyncio
 import dataclasses
@@ -182,7 +182,8 @@ class Upstream:
             self._ledger.count("effects: again where that does no harm")
             return
         history = self.histories.get((request.owner, request.call), ())
-        self._ledger.violated("I2", f"{request.call} of {request.owner} was executed again", history)
+        what = f"{request.call} of {request.owner} was executed again"
+        self._ledger.violated("I2", what, history)
 
     async def _execute(self, request, plan):
         """The effect's name. It comes to be even when the connection is gone."""

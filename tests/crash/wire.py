@@ -30,7 +30,7 @@ async def read_head(reader):
     return line, fields_of(rest)
 
 
-async def read_body(reader, fields, on_part=lambda: None):
+async def read_body(reader, fields, on_part=lambda part: None):
     """All of it, or GONE or Broken: what only the connection's end ends is never whole."""
     length = first(fields, "content-length")
     if length is not None:
@@ -41,7 +41,7 @@ async def read_body(reader, fields, on_part=lambda: None):
                 raise Broken("the body ended early")
             rest -= len(part)
             parts.append(part)
-            on_part()
+            on_part(part)
         return b"".join(parts)
     if "chunked" not in first(fields, "transfer-encoding", ""):
         return b""
@@ -59,7 +59,7 @@ async def read_body(reader, fields, on_part=lambda: None):
                 if line == b"\r\n":
                     return b"".join(parts)
         parts.append(data[:-2])
-        on_part()
+        on_part(parts[-1])
 
 
 def message(line, fields, body=b""):
