@@ -23,7 +23,7 @@ NOT_STORED = {
     "proxy-status",
     "via",
 }
-PATIENCE = 30.0  # seconds without a kill; nothing takes a tenth of it
+PATIENCE = 15.0  # seconds without a kill; nothing takes a tenth of it
 HISTORY = 60
 LEAVES = ("early", "late", "midway")  # before the answer, with its head, in its body
 FORGOTTEN_AFTER = 0.8 * (routes.KEEPS + routes.REMEMBERS)
@@ -187,7 +187,10 @@ class Client:
             self._ledger.count("requests: that go on in a stream", bool(way.last_id))
             try:
                 return await asyncio.wait_for(self._once(call, text, leaves, way), PATIENCE)
-            except (*wire.GONE, wire.Broken, asyncio.TimeoutError) as error:
+            except asyncio.TimeoutError:
+                call.note("no answer")
+                self._ledger.violated("I6", f"{call.name} gets no answer", call.history)
+            except (*wire.GONE, wire.Broken) as error:
                 call.note(f"no whole answer: {error!r:.80}")
                 self._ledger.count("answers: none or cut")
             await self._wait_after_loss(call)

@@ -34,6 +34,7 @@ class Moments:
         self._skip = 0
         self._delay = 0.0
         self._hit = asyncio.Event()
+        self._later = None
 
     def choose(self):
         names = [*POINTS, *OTHERS]
@@ -49,7 +50,7 @@ class Moments:
         if self._delay == 0:
             self._fire()
         else:
-            asyncio.get_running_loop().call_later(self._delay, self._fire)
+            self._later = asyncio.get_running_loop().call_later(self._delay, self._fire)
 
     def _fire(self):
         self._kill()
@@ -70,6 +71,8 @@ class Moments:
             return True
         except asyncio.TimeoutError:
             self._point = None
+            if self._later is not None:
+                self._later.cancel()  # the next process is not its
             self._kill()
             return False
 

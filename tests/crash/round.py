@@ -108,14 +108,10 @@ class Round:
             self._book.count(f"kills at: {point if came else 'elsewhere'}")
             if not await self._after_kill(point):
                 return
-            if self._kills % QUIET_EVERY == 0 and not await self._quiet():
+            if self._kills % QUIET_EVERY == 0 and not await self._quiet(ASKED_AGAIN):
                 return
             self._load.raise_bugs()
-        if await self._start("any"):
-            await self._be_quiet(len(self._load.settled))
-            self._kill()
-            await self._proxy.gone()
-        self._look(self._quiet_look)
+        await self._quiet(len(self._load.settled))
 
     def _left(self):
         return self._setup.seconds - (time.monotonic() - self._began)
@@ -153,10 +149,17 @@ class Round:
         self._book.violated("I9" if damaged else "I5", f"it died {how}: {self._proxy.tail()}")
         return False
 
-    async def _quiet(self):
+    async def _quiet(self, number):
+        """A time without kills, in which all has to come to its end; False: the round is over."""
         if not await self._start("any"):
             return False
-        await self._be_quiet(ASKED_AGAIN)
+        ended = asyncio.ensure_future(self._proxy.gone())
+        calm = asyncio.ensure_future(self._be_quiet(number))
+        await asyncio.wait((ended, calm), return_when=asyncio.FIRST_COMPLETED)
+        if not calm.done():
+            calm.cancel()
+            return await self._died("by itself")
+        calm.result()
         self._kill()
         code = await self._proxy.gone()
         if code is not None:
