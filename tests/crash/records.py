@@ -51,6 +51,26 @@ class Fields:
     def rest(self):
         return self._data[self._at :]
 
+    def beyond(self):
+        return self._at > len(self._data)
+
+
+def answer_of(data, lists):
+    """Length and blob, if it has so many lists of fields: trailers came later than headers."""
+    fields = Fields(data)
+    try:
+        fields.take("H")
+        for _ in range(lists):
+            (count,) = fields.take("H")
+            for _ in range(count * 2):
+                fields.text()
+        (length,) = fields.take("Q")
+        blob = fields.text()
+        fields.text()
+    except struct.error:
+        return None
+    return None if fields.rest() or fields.beyond() else (length, blob)
+
 
 def record_of(value):
     fields = Fields(value)
@@ -61,11 +81,7 @@ def record_of(value):
     fields.text()
     answer, length, blob = fields.rest(), 0, b""
     if flags & 4:
-        _, count = fields.take("HH")
-        for _ in range(count * 2):
-            fields.text()
-        (length,) = fields.take("Q")
-        blob = fields.text()
+        length, blob = next(found for lists in (2, 1) if (found := answer_of(answer, lists)))
     return Record(STATES[state], attempt, epoch, expires, length, blob, remember <= BRIEF, answer)
 
 
@@ -79,6 +95,7 @@ class Snapshot:
         self.records, self.marks, self.due = {}, {}, set()
         self.chunks = collections.defaultdict(dict)
         self.meta = {}
+        self.garbage = set()  # blobs that somebody reads still
         self.stale = 0  # entries of the index of what expires that lead nowhere
         for name, sealed in values.items():
             value = sealed[1:-MAC]
@@ -90,6 +107,8 @@ class Snapshot:
                 self.due.add((int.from_bytes(name[2:10], "big"), name[10:]))
             elif name.startswith(b"b/"):
                 self.chunks[name[2:18]][int.from_bytes(name[18:], "big")] = len(value)
+            elif name.startswith(b"g/"):
+                self.garbage.add(name[2:])
             elif name.startswith(b"m/"):
                 self.meta[name[2:].decode()] = value.decode(errors="replace")
 
@@ -131,7 +150,7 @@ class Snapshot:
         owned = {record.blob for record in self.records.values() if record.blob}
         marked = set(self.marks.values())
         for blob, chunks in self.chunks.items():
-            if blob not in owned and blob not in marked:
+            if blob not in owned and blob not in marked and blob not in self.garbage:
                 yield f"nothing leads to the {len(chunks)} chunks of blob {blob.hex()[:12]}"
         for key, record in self.records.items():
             if not record.blob:

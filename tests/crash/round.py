@@ -5,6 +5,7 @@ import dataclasses
 import os
 import pathlib
 import random
+import struct
 import time
 
 import calls
@@ -18,6 +19,7 @@ import table
 import upstream
 
 STORE_KEY = "canary-store-key-0123456789abcdef"
+UNREADABLE = (table.Unreadable, OSError, IndexError, ValueError, StopIteration, struct.error)
 QUIET_EVERY = 25  # kills
 LOOK_EVERY = 6
 LOOK_AFTER = ("part", "client_part")
@@ -188,7 +190,7 @@ class Round:
             return
         try:
             now = records.Snapshot(self._proxy.store, self._setup.unmended)
-        except (table.Unreadable, OSError, IndexError, ValueError) as error:
+        except UNREADABLE as error:
             self._book.violated("I9", f"the store cannot be read: {error!r}")
             return
         for defect in now.defects():
