@@ -136,7 +136,7 @@ under_asan() {
 
 under_tsan() {
   local targets
-  mapfile -t targets < <(unit_targets base runtime net filters proxy)
+  mapfile -t targets < <(unit_targets base runtime net store filters proxy)
   build "tsan" tsan build-tsan -- "${targets[@]}" && part "threads and integration, TSan" &&
     tests build-tsan "$not_built|fuzz"
 }

@@ -67,6 +67,7 @@ void add_loss(Course& course, const Record& record, std::span<const Attempt> att
 }  // namespace
 
 Fate fate_of(const Attempt& attempt) noexcept {
+  if (!attempt.failed && attempt.status == 0) return Fate::kLost;  // it is under way
   if (attempt.phase <= Phase::kNothingAccepted && attempt.status == 0) return Fate::kUnexecuted;
   if (attempt.judged && says_unexecuted(attempt.verdict) && attempt.phase <= Phase::kAnswered) {
     return Fate::kUnexecuted;

@@ -117,8 +117,8 @@ Task<void> Execution::run(std::shared_ptr<Execution> self, Next next) {
 
 Task<void> Execution::execute(Next next) {
   bool found = false;
-  const bool asks =
-      record_.state == RecordState::kUnknown && !may_send_unknown(record_, rules_, wall_ms());
+  const bool asks = record_.state == RecordState::kUnknown &&
+                    !may_send_unknown(record_, rules_, ledger_.now_ms());
   Result<http::Response> outcome = std::unexpected(Error{});
   if (asks) {
     outcome = co_await resolve(next, found);
@@ -173,7 +173,7 @@ Task<Status> Execution::before_send(Exchange& sending) {
   record_ = step.record;
   since_ = reported;
   if (scope_.cancelled()) co_return std::unexpected(scope_.why()->error());
-  if (step.send_before_ms != 0 && wall_ms() >= step.send_before_ms) {
+  if (step.send_before_ms != 0 && ledger_.now_ms() >= step.send_before_ms) {
     co_return std::unexpected(
         undecided("the upstream may have executed it, and may not know its key any more"));
   }
@@ -191,18 +191,19 @@ bool Execution::keeps(const http::Response& response) const noexcept {
 
 Task<void> Execution::record(http::Response response, ExecutionEnd ending) {
   answer_.head = stored_head(response);
-  recording_->begin(answer_.head);
+  const bool bare = response.body.ended();  // its head is its end
+  if (!bare) recording_->begin(answer_.head);
   Status copied = co_await copy(response.body, ending);
-  if (copied) copied = co_await commit(ending);
-  if (!copied) co_return give_up(std::move(copied).error());
-  std::vector<StoredField> trailers;
   if (const http::Headers* fields = response.body.trailers()) {
     for (const http::Field& field : *fields) {
-      trailers.push_back({std::string(field.name), std::string(field.value)});
+      answer_.trailers.push_back({std::string(field.name), std::string(field.value)});
     }
   }
+  if (copied) copied = co_await commit(ending);
+  if (!copied) co_return give_up(std::move(copied).error());
+  if (bare) recording_->begin(answer_.head);
   recording_->append(held_);
-  recording_->finish(std::move(trailers));
+  recording_->finish(answer_.trailers);
 }
 
 // Bytes pass as they come, but for those with which a client would take the answer for whole.
@@ -247,7 +248,7 @@ void Execution::keep(std::string_view bytes) {
 Task<Status> Execution::commit(ExecutionEnd ending) {
   if (ending == ExecutionEnd::kFailed) {
     over_ = true;
-    ledger_.leave(key_, at_end(ending), rules_, chunks_);
+    ledger_.leave(key_, at_end(ending), rules_);
     co_return Status{};
   }
   StoredAnswer answer = answer_;
@@ -269,7 +270,7 @@ Task<Status> Execution::commit(ExecutionEnd ending) {
 // No answer, or half of one.
 void Execution::give_up(Error error) {
   if (!std::exchange(over_, true)) {
-    ledger_.leave(key_, at_end(ExecutionEnd::kFailed), rules_, chunks_);
+    ledger_.leave(key_, at_end(ExecutionEnd::kFailed), rules_);
   }
   recording_->fail(std::move(error));
 }
@@ -277,8 +278,8 @@ void Execution::give_up(Error error) {
 // The last client has left. Whoever comes later finds it running all the same.
 void Execution::left() {
   if (over_) return;
+  orphan_ = nullptr;  // one whose client had come back was one of them
   if (!may_finish()) return scope_.cancel({Errc::kCancelled, Origin::kClient, "client_gone"});
-  orphan_ = nullptr;
   orphan_ = std::make_unique<Gone>(*this, gone_.time);
 }
 

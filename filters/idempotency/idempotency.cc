@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "filters/credentials/credentials.h"
+#include "filters/deadline/deadlines.h"
 #include "filters/idempotency/event_ids.h"
 #include "filters/idempotency/fingerprint.h"
 #include "filters/idempotency/record_id.h"
@@ -25,6 +26,14 @@ constexpr Duration kComeBack = 1s;
 constexpr Duration kLibraryRepeats = 10min;
 constexpr std::string_view kLate = "late";
 constexpr std::string_view kLastEventId = "last-event-id";
+
+// Until the caller's own deadline: that of the execution is another's.
+Duration time_left(const Exchange& exchange) {
+  const auto asked =
+      asked_time(exchange.request.head.headers, exchange.deadline_asked, WallClock::system());
+  if (!asked) return Duration::max();
+  return std::max(*asked - (exchange.loop.now() - exchange.started), Duration{0});
+}
 
 std::int64_t milliseconds(Duration time) noexcept {
   return std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
@@ -279,12 +288,16 @@ http::Response Idempotency::with_ids(http::Response response, std::string_view k
 Idempotency::Outcome Idempotency::join(Exchange& exchange, Found running,
                                        std::uint64_t from) const {
   Recording::Reader reader(running.running, exchange.loop);
+  const Duration left = time_left(exchange);
   CancelScope patience(*exchange.scope);
   DeadlineTimer timer(exchange.loop, patience);
-  timer.start(policy_.wait, {Errc::kTimeout, Origin::kProxy, kLate});
+  timer.start(std::min(policy_.wait, left), {Errc::kTimeout, Origin::kProxy, kLate});
   Result<StoredHead> head = co_await reader.head(patience);
   timer.stop();
   if (!head) {
+    if (head.error().reason == kLate && left < policy_.wait) {
+      co_return fail(Errc::kTimeout, Origin::kProxy, "deadline_exceeded");
+    }
     if (head.error().reason == kLate) co_return refuse(exchange, Reply::kJoin, running);
     co_return std::unexpected(std::move(head).error());
   }
@@ -298,7 +311,7 @@ http::Response Idempotency::replay(Exchange& exchange, Found found, std::uint64_
   count("replayed");
   StoredAnswer& answer = *found.answer;
   http::Response response;
-  if (answer.blob.empty()) {
+  if (answer.blob.empty() && answer.trailers.empty()) {
     response.head = response_head(answer.head);
     response.body = http::Body(Slice::copy(
         std::string_view(answer.body).substr(std::min<std::size_t>(from, answer.body.size()))));
@@ -307,7 +320,7 @@ http::Response Idempotency::replay(Exchange& exchange, Found found, std::uint64_
         answer.head, std::make_unique<StoredBody>(exchange.loop, context_.files,
                                                   context_.once.ledger, answer, found.lease, from));
   }
-  const std::int64_t left = found.record.expires_ms - WallClock::system() / 1000;
+  const std::int64_t left = found.record.expires_ms - context_.once.ledger.now_ms();
   response.head.headers.set("Idempotency-Expires",
                             fmt::format_int(std::max<std::int64_t>(left, 0) / 1000).c_str());
   mark(exchange, response, found);

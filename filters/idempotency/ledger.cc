@@ -45,20 +45,13 @@ Task<Status> Ledger::complete(Dispatcher& loop, std::string key, std::vector<Occ
            .answer = std::move(answer),
            .tail = std::move(tail),
            .leaves = true};
-  if (!journal_.submit(step_job(records_, std::move(what), &loop, pending))) {
-    co_return std::unexpected(store_error("store_busy", "too many requests wait for the disk"));
-  }
+  journal_.submit_always(step_job(records_, std::move(what), &loop, pending));
   CO_TRY(co_await wait_for(std::move(pending)));
   co_return Status{};
 }
 
-void Ledger::leave(std::string key, std::vector<Occurrence> events, RecordRules rules,
-                   std::uint32_t chunks) {
-  Way what{.key = std::move(key),
-           .events = std::move(events),
-           .rules = rules,
-           .leaves = true,
-           .chunks = chunks};
+void Ledger::leave(std::string key, std::vector<Occurrence> events, RecordRules rules) {
+  Way what{.key = std::move(key), .events = std::move(events), .rules = rules, .leaves = true};
   journal_.submit_always(step_job(records_, std::move(what), nullptr, nullptr));
 }
 

@@ -42,9 +42,8 @@ class Ledger {
   // `tail`: the last chunk of a long answer.
   Task<Status> complete(Dispatcher& loop, std::string key, std::vector<Occurrence> events,
                         RecordRules rules, StoredAnswer answer, std::string tail);
-  // The execution ends without an answer that is kept. `chunks`: of one, written in vain.
-  void leave(std::string key, std::vector<Occurrence> events, RecordRules rules,
-             std::uint32_t chunks);
+  // The execution ends without an answer that is kept.
+  void leave(std::string key, std::vector<Occurrence> events, RecordRules rules);
   // A part of an answer that is to be completed. False: it is not written.
   bool put_chunk(const std::string& key, const std::string& blob, std::uint32_t number,
                  std::string bytes);
@@ -59,6 +58,8 @@ class Ledger {
   // Forgets some of what is over; call it again and again.
   void sweep();
   void bound(const Records::Bounds& bounds) { records_.bound(bounds); }
+  // Milliseconds since 1970, as the records see it.
+  [[nodiscard]] std::int64_t now_ms() noexcept { return records_.now_ms(); }
   [[nodiscard]] Records::Counts counts() const { return records_.counts(); }
   [[nodiscard]] const store::Journal& journal() const noexcept { return journal_; }
 

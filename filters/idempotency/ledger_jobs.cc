@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kBlobBytes = 16;
 constexpr std::size_t kSweptAtOnce = 500;
 constexpr std::size_t kFoundAtOnce = 1000;
-constexpr std::int64_t kLeaseMs = 60'000;
+constexpr std::uint32_t kMostFailures = 5;
 
 template <class T>
 void tell(Dispatcher& loop, const std::shared_ptr<Pending<T>>& pending, Result<T> value) {
@@ -44,10 +44,12 @@ class AskJob final : public store::Job {
       return;
     }
     const LiveRecord* live = records_.find(question_.key);
-    if (live != nullptr && question_.fresh) {
+    if (live == nullptr || live->left) {
+      answer_ = first(store, live);
+    } else if (question_.fresh) {
       answer_ = Found{};  // there is room for one: this one goes without
     } else {
-      answer_ = live != nullptr ? duplicate_of(*live) : first(store);
+      answer_ = duplicate_of(*live);
     }
   }
   void settle(const Status& written) override {
@@ -89,13 +91,20 @@ class AskJob final : public store::Job {
   }
 
   // Nobody is at work on it.
-  Result<Found> first(store::Transaction& store) {
+  // Nobody is at work on it; `left`: since an earlier job of this batch, if it is one.
+  Result<Found> first(store::Transaction& store, const LiveRecord* left) {
     auto found = records_.load(store, question_.key);
     if (!found) return std::unexpected(found.error());
     const std::int64_t now = records_.now_ms();
     StoredRecord stored = found->value_or(StoredRecord{});
+    if (left != nullptr) stored = left->stored;
+    disk_.on_disk = found->has_value();
+    disk_.disk_expires_ms = *found ? (*found)->record.expires_ms : 0;
+    const RecordState before = stored.record.state;
     if (question_.fresh) stored.record = {.epoch = stored.record.epoch};
     stored.record = records_.at_rest(stored.record, question_.rules, now);
+    // What was said to be over is so in the next process, too.
+    if (!is_in_flight(before) && stored.record.state != before) records_.keep_clock(store);
     const auto same = compare(stored.fingerprint);
     if (!same && stored.record.state != RecordState::kAbsent) return unlike();
     Found answer;
@@ -108,11 +117,11 @@ class AskJob final : public store::Job {
     }
     switch (answer.reply) {
       case Reply::kExecute:
-        return claim(store, std::move(stored), found->has_value(), now);
+        return claim(store, std::move(stored), now);
       case Reply::kWait:
         if (question_.resolution != Resolution::kNone)
           return resolve(store, std::move(stored), now);
-        if (can_resolve(stored.record, now)) return take_over(std::move(stored));
+        if (can_resolve(stored.record, now)) return own(store, std::move(stored));
         break;
       case Reply::kDead:
         if (question_.resolution != Resolution::kNone)
@@ -132,41 +141,38 @@ class AskJob final : public store::Job {
     return rules.can_probe && record.probes < rules.most_probes;
   }
 
-  Result<Found> claim(store::Transaction& store, StoredRecord stored, bool on_disk,
-                      std::int64_t now) {
+  Result<Found> claim(store::Transaction& store, StoredRecord stored, std::int64_t now) {
     if (records_.full()) {
       return std::unexpected(store_error("store_full", "the store holds as much as it may"));
     }
     const auto step =
         next(stored.record, {RecordEvent::kClaim, now, records_.epoch()}, question_.rules);
-    if (!step)
+    if (!step) {
       return std::unexpected(store_error("proxy_internal_error", "a key cannot be claimed"));
+    }
     stored.record = step->record;
     stored.fingerprint = question_.canonical.value_or(question_.raw);
-    if (stored.answer) {  // it is over, and was not swept yet
-      records_.erase_answer(store, *stored.answer);
-      records_.put_counts(store);
-      stored.answer.reset();
-    }
-    return own(std::move(stored), on_disk);
+    disk_.replaced = std::exchange(stored.answer, std::nullopt);  // it is over, and not swept yet
+    return own(store, std::move(stored));
   }
 
   // A person has looked. A resubmission that ends before it is sent leaves all as it was.
   Result<Found> resolve(store::Transaction& store, StoredRecord stored, std::int64_t now) {
-    const StoredRecord before = stored;
     const bool again = question_.resolution == Resolution::kResubmit;
     for (const RecordEvent event :
          {RecordEvent::kGiveUp, again ? RecordEvent::kResubmit : RecordEvent::kDiscard}) {
       if (event == RecordEvent::kGiveUp && stored.record.state == RecordState::kDead) continue;
       const auto step = next(stored.record, {event, now, records_.epoch()}, question_.rules);
-      if (!step)
+      if (!step) {
         return std::unexpected(store_error("proxy_internal_error", "it cannot be resolved"));
+      }
       stored.record = step->record;
     }
-    if (again) return own(std::move(stored), true);
-    LiveRecord discarded{.stored = std::move(stored), .recording = nullptr, .blob = {}};
-    discarded.on_disk = true;
-    records_.persist(store, question_.key, discarded, before);
+    if (again) return own(store, std::move(stored));
+    LiveRecord discarded = disk_;
+    discarded.stored = std::move(stored);
+    records_.persist(store, question_.key, discarded);
+    records_.put_counts(store);
     Found answer;
     answer.record = discarded.stored.record;
     answer.request_id = discarded.stored.request_id;
@@ -174,10 +180,11 @@ class AskJob final : public store::Job {
     return answer;
   }
 
-  // What may have been executed is sent again or asked after: it stays what it is until then.
-  Result<Found> take_over(StoredRecord stored) { return own(std::move(stored), true); }
-
-  Result<Found> own(StoredRecord stored, bool on_disk) {
+  // What may have been executed stays what it is until it is sent again, or was asked after.
+  Result<Found> own(store::Transaction& store, StoredRecord stored) {
+    Status erased = records_.erase_remains(store, question_.key,
+                                           disk_.replaced ? disk_.replaced : stored.answer);
+    if (!erased) return std::unexpected(std::move(erased).error());
     stored.request_id = question_.request_id;
     stored.remember_ms = question_.rules.remember_ms;
     Found answer;
@@ -185,10 +192,11 @@ class AskJob final : public store::Job {
     answer.running = std::make_shared<Recording>(loop_);
     answer.blob = random_blob();
     answer.request_id = question_.request_id;
-    records_.own(question_.key, LiveRecord{.stored = std::move(stored),
-                                           .recording = answer.running,
-                                           .blob = answer.blob,
-                                           .on_disk = on_disk});
+    LiveRecord live = disk_;
+    live.stored = std::move(stored);
+    live.recording = answer.running;
+    live.blob = answer.blob;
+    records_.own(question_.key, std::move(live));
     claimed_ = true;
     return answer;
   }
@@ -210,6 +218,7 @@ class AskJob final : public store::Job {
   Dispatcher& loop_;
   const std::shared_ptr<Pending<Found>> pending_;
   Result<Found> answer_ = std::unexpected(Error{});
+  LiveRecord disk_;  // what is on disk of it
   bool claimed_ = false;
 };
 
@@ -224,51 +233,56 @@ class StepJob final : public store::Job {
       outcome_ = std::unexpected(begun.error());
       return;
     }
-    LiveRecord* const found = records_.find(what_.key);
-    if (found == nullptr) {
+    LiveRecord* const live = records_.find(what_.key);
+    if (live == nullptr) {
       outcome_ =
           std::unexpected(store_error("store_io", "the record was lost with a failed write"));
       return;
     }
-    LiveRecord& live = *found;
-    before_ = live.stored;
-    was_on_disk_ = live.on_disk;
-    outcome_ = go(live);
-    if (outcome_ && what_.answer && live.broken) {
-      outcome_ = std::unexpected(store_error("store_io", "a part of the answer was not written"));
+    before_ = *live;
+    outcome_ = go(*live);
+    if (outcome_) write(store, *live);
+    // In vain; but an answer that is there after all has its parts.
+    const bool kept = live->stored.answer && live->stored.answer->blob == live->blob;
+    if (what_.leaves && !kept && (outcome_ || !what_.answer)) {
+      records_.erase_chunks(store, live->blob, std::exchange(live->chunks, 0));
+      if (!is_in_flight(live->stored.record.state)) records_.unmark(store, what_.key, *live);
+      live->left = true;
     }
-    if (!outcome_) {
-      live.stored = *before_;
-    } else if (outcome_->barrier == Barrier::kSynced || live.on_disk) {
-      if (what_.answer) put_answer(store, live);
-      records_.persist(store, what_.key, live, was_on_disk_ ? before_ : std::nullopt);
-    }
-    if (what_.leaves && outcome_ && !is_in_flight(live.stored.record.state)) {
-      records_.unmark(store, what_.key, live);
-    }
-    for (std::uint32_t i = 0; i < what_.chunks; ++i) store.erase(chunk_name(live.blob, i));
     records_.put_counts(store);
   }
 
   void settle(const Status& written) override {
     if (!written) {
       records_.distrust();
-      if (before_) records_.restore(what_.key, *before_);
+      if (before_ && is_mine()) records_.restore(what_.key, *before_);
       outcome_ = std::unexpected(written.error());
     }
-    if (what_.leaves && (outcome_ || !what_.answer)) records_.drop(what_.key);
+    if (what_.leaves && (outcome_ || !what_.answer) && is_mine()) records_.drop(what_.key);
     if (loop_ != nullptr) tell(*loop_, pending_, std::move(outcome_));
   }
 
  private:
+  // Nobody has taken the key over within the batch.
+  [[nodiscard]] bool is_mine() const {
+    const LiveRecord* live = records_.find(what_.key);
+    return live != nullptr && before_ && live->recording == before_->recording;
+  }
+
   Result<Step> go(LiveRecord& live) const {
     Step last{.record = live.stored.record};
+    const bool done = what_.answer && last.record.state == RecordState::kCompleted;
+    if (done) return last;  // by a write of which nobody knew
+    if (what_.answer && live.broken) {
+      return std::unexpected(store_error("store_io", "a part of the answer was not written"));
+    }
     for (Occurrence each : what_.events) {
       // The write that said so may have reached the disk all the same, and nothing was sent.
       const bool abandons = each.event == RecordEvent::kAbandon;
       if (abandons && last.record.state == RecordState::kDispatched) {
         each.event = RecordEvent::kUnexecuted;
       }
+      each.now_ms += records_.lag_ms();
       each.epoch = records_.epoch();
       each.attempt = last.record.attempt;
       const Barrier so_far = last.barrier;
@@ -281,16 +295,24 @@ class StepJob final : public store::Job {
       last = *step;
       last.barrier = std::max(last.barrier, so_far);
     }
-    live.stored.record = last.record;
     return last;
+  }
+
+  void write(store::Transaction& store, LiveRecord& live) {
+    const bool changed = outcome_->record != live.stored.record;
+    live.stored.record = outcome_->record;
+    if (!changed || (outcome_->barrier != Barrier::kSynced && !live.on_disk)) return;
+    if (what_.answer) put_answer(store, live);
+    records_.persist(store, what_.key, live);
   }
 
   void put_answer(store::Transaction& store, LiveRecord& live) {
     StoredAnswer& answer = *what_.answer;
     if (!answer.blob.empty()) {
       store.put(chunk_name(answer.blob, answer.chunks() - 1), std::move(what_.tail));
+      live.chunks = answer.chunks();
     }
-    records_.count_answer(answer.length);
+    records_.count_answer(answer);
     live.stored.answer = std::move(answer);
   }
 
@@ -298,8 +320,7 @@ class StepJob final : public store::Job {
   Way what_;
   Dispatcher* loop_;  // nullptr: nobody waits
   const std::shared_ptr<Pending<Step>> pending_;
-  std::optional<StoredRecord> before_;
-  bool was_on_disk_ = false;
+  std::optional<LiveRecord> before_;
   Result<Step> outcome_ = std::unexpected(Error{});
 };
 
@@ -309,14 +330,18 @@ class ChunkJob final : public store::Job {
       : records_(records), key_(std::move(key)), name_(std::move(name)), bytes_(std::move(bytes)) {}
   void run(store::Transaction& store) override {
     LiveRecord* const live = records_.find(key_);
-    if (live == nullptr || !records_.begin(store)) return;
+    if (live == nullptr || live->broken || !records_.begin(store)) return;
     records_.mark_chunks(store, key_, *live);  // else nobody would find it after a crash
+    ++live->chunks;
     store.put(std::move(name_), std::move(bytes_));
   }
   void settle(const Status& written) override {
     if (written) return;
     records_.distrust();
-    if (LiveRecord* const live = records_.find(key_)) live->broken = true;
+    LiveRecord* const live = records_.find(key_);
+    if (live == nullptr) return;
+    live->broken = live->doubted = true;
+    live->marked = live->chunked = false;
   }
 
  private:
@@ -330,57 +355,57 @@ class RecoverJob final : public store::Job {
       : records_(records), so_far_(std::move(so_far)), again_(std::move(again)) {}
 
   void run(store::Transaction& store) override {
-    if (!records_.begin(store)) return;
-    std::vector<std::pair<std::string, std::string>> marks;
+    before_ = so_far_;
+    read_ = records_.begin(store).has_value();
+    if (!read_) return;
+    std::vector<std::string> marks;
     const Status scanned = store.scan_from(kInFlightPrefix, so_far_.from,
-                                           [&](std::string_view name, std::string_view blob) {
-                                             marks.emplace_back(name, blob);
+                                           [&](std::string_view name, std::string_view) {
+                                             marks.emplace_back(name);
                                              return marks.size() < kFoundAtOnce;
                                            });
     more_ = scanned && marks.size() == kFoundAtOnce;
-    if (!marks.empty()) so_far_.from = marks.back().first + '\0';
-    for (const auto& [name, blob] : marks) recover(store, name, blob);
+    if (!marks.empty()) so_far_.from = marks.back() + '\0';
+    read_ = scanned.has_value();
+    for (const std::string& name : marks) read_ = recover(store, name) && read_;
     records_.put_counts(store);
   }
   void settle(const Status& written) override {
-    if (!written) return records_.distrust();
+    if (!written) records_.distrust();
+    if (!written || !read_) {
+      so_far_ = std::move(before_);
+      if (++so_far_.failures < kMostFailures) return again_(std::move(so_far_));
+    }
     if (more_) return again_(std::move(so_far_));
     if (so_far_.done) so_far_.done(so_far_.unknown, so_far_.released);
   }
 
  private:
-  void recover(store::Transaction& store, const std::string& name, const std::string& blob) {
+  // False: something could not be read now.
+  bool recover(store::Transaction& store, const std::string& name) {
     const std::string key = name.substr(kInFlightPrefix.size());
-    if (records_.find(key) != nullptr) return;
+    if (records_.find(key) != nullptr) return true;
     auto found = records_.load(store, key);
-    if (!found) return;  // it is damaged: `outrigger store check` names it
-    store.erase(name);
-    const bool kept = *found && (*found)->answer && (*found)->answer->blob == blob;
-    if (!kept) erase_chunks(store, blob);
-    if (!*found) return;
-    StoredRecord& stored = **found;
-    LiveRecord live{
-        .stored = stored, .recording = nullptr, .blob = blob, .on_disk = true, .marked = true};
-    live.stored.record = records_.at_rest(stored.record, RecordRules{}, records_.now_ms());
-    if (live.stored.record == stored.record) return;
-    (live.stored.record.state == RecordState::kUnknown ? so_far_.unknown : so_far_.released) += 1;
-    records_.persist(store, key, live, stored);
-  }
-  static void erase_chunks(store::Transaction& store, const std::string& blob) {
-    std::vector<std::string> names;
-    const std::string prefix = chunk_name(blob, 0).substr(0, 2 + blob.size());
-    if (blob.size() != kBlobBytes) return;
-    (void)store.scan_from(prefix, {}, [&](std::string_view each, std::string_view) {
-      names.emplace_back(each);
-      return true;
-    });
-    for (std::string& each : names) store.erase(std::move(each));
+    if (!found) return false;
+    if (!records_.erase_remains(store, key, *found ? (*found)->answer : std::nullopt)) return false;
+    if (!*found) return true;
+    LiveRecord live;
+    live.stored = **found;
+    live.on_disk = live.marked = true;
+    live.disk_expires_ms = live.stored.record.expires_ms;
+    live.stored.record = records_.at_rest(live.stored.record, RecordRules{}, records_.now_ms());
+    if (live.stored.record == (*found)->record) return true;
+    const bool unknown = live.stored.record.state == RecordState::kUnknown;
+    (unknown ? so_far_.unknown : so_far_.released) += 1;
+    records_.persist(store, key, live);
+    return true;
   }
 
   Records& records_;
-  Recovery so_far_;
+  Recovery so_far_, before_;
   const std::function<void(Recovery)> again_;
   bool more_ = false;
+  bool read_ = true;
 };
 
 class SweepJob final : public store::Job {
@@ -399,6 +424,7 @@ class SweepJob final : public store::Job {
                                              due.emplace_back(name);
                                              return due.size() < kSweptAtOnce;
                                            });
+    records_.erase_garbage(store);
     if (!scanned || due.empty()) return;
     for (const std::string& name : due) sweep(store, name, now);
     records_.put_swept(store, due.back());
@@ -415,20 +441,17 @@ class SweepJob final : public store::Job {
     const std::string key = name.substr(expiry_name(0, {}).size());
     auto found = records_.load(store, key);
     if (!found || records_.find(key) != nullptr) return;
-    if (!*found || expiry_name((*found)->record.expires_ms, key) != name) return store.erase(name);
-    StoredRecord& stored = **found;
+    const std::int64_t over = *found ? (*found)->record.expires_ms : 0;
+    if (over == 0 || expiry_name(over, key) != name) return store.erase(name);
     RecordRules rules;
-    rules.remember_ms = stored.remember_ms;
-    LiveRecord live{.stored = stored, .recording = nullptr, .blob = {}, .on_disk = true};
-    if (stored.answer && records_.leased(stored.answer->blob)) {  // somebody reads it: later
-      live.stored.record.expires_ms = now + kLeaseMs;
-    } else {
-      live.stored.record = as_of(stored.record, rules, now);
-      if (live.stored.answer) records_.erase_answer(store, *live.stored.answer);
-      live.stored.answer.reset();
-    }
-    records_.persist(store, key, live, stored);
-    store.erase(name);
+    rules.remember_ms = (*found)->remember_ms;
+    LiveRecord live;
+    live.stored = std::move(**found);
+    live.on_disk = true;
+    live.disk_expires_ms = over;
+    live.stored.record = as_of(live.stored.record, rules, now);
+    live.replaced = std::exchange(live.stored.answer, std::nullopt);
+    records_.persist(store, key, live);
   }
 
   Records& records_;

@@ -31,15 +31,15 @@ struct Way {
   std::vector<Occurrence> events;  // epoch and attempt are filled in
   RecordRules rules;
   std::optional<StoredAnswer> answer = {};
-  std::string tail = {};     // its last chunk, where it is long
-  bool leaves = false;       // the execution is over
-  std::uint32_t chunks = 0;  // that were written in vain
+  std::string tail = {};  // its last chunk, where it is long
+  bool leaves = false;    // the execution is over
 };
 
 using RecoveryDone = std::function<void(std::size_t unknown, std::size_t released)>;
 struct Recovery {
   std::string from;  // the first mark that was not looked at
   std::size_t unknown = 0, released = 0;
+  std::uint32_t failures = 0;
   RecoveryDone done;
 };
 

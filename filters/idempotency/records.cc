@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <utility>
+#include <vector>
 
 namespace outrigger::filters {
 namespace {
@@ -65,29 +66,36 @@ std::shared_ptr<BlobLease> Records::lease(const std::string& blob) {
 void Records::put_swept(store::Transaction& store, const std::string& up_to) {
   swept_ = up_to;
   store.put(std::string(kSweptName), swept_);
-  store.put(std::string(kClockName), std::to_string(latest_ms_));
+  keep_clock(store);
+}
+
+void Records::keep_clock(store::Transaction& store) {
+  if (latest_ms_ <= clock_kept_ms_) return;
+  clock_kept_ms_ = latest_ms_;
+  store.put(std::string(kClockName), std::to_string(clock_kept_ms_));
 }
 
 Status Records::begin(store::Transaction& store) {
   if (epoch_ == 0) {
     const auto epoch = store.get(kEpochName);
     if (!epoch) return std::unexpected(epoch.error());
+    epoch_ = number_of(*epoch) + 1;
+  }
+  if (!read_) {
     const auto clock = store.get(kClockName);
     if (!clock) return std::unexpected(clock.error());
     const auto swept = store.get(kSweptName);
     if (!swept) return std::unexpected(swept.error());
-    epoch_ = number_of(*epoch) + 1;
-    latest_ms_ = std::max(latest_ms_, static_cast<std::int64_t>(number_of(*clock)));
-    swept_ = swept->value_or(std::string(kExpiryPrefix));
-  }
-  if (!counted_) {
     const auto counts = store.get(kCountsName);
     if (!counts) return std::unexpected(counts.error());
+    clock_kept_ms_ = static_cast<std::int64_t>(number_of(*clock));
+    latest_ms_ = std::max(latest_ms_.load(), clock_kept_ms_);
+    swept_ = swept->value_or(std::string(kExpiryPrefix));
     counts_ = counts->value_or("0 0");
     char* rest = nullptr;
     records_ = std::strtoll(counts_.c_str(), &rest, 10);
     bytes_ = std::strtoll(rest, nullptr, 10);
-    counted_ = true;
+    read_ = true;
   }
   if (!epoch_kept_) store.put(std::string(kEpochName), std::to_string(epoch_));
   epoch_kept_ = true;
@@ -95,31 +103,43 @@ Status Records::begin(store::Transaction& store) {
 }
 
 void Records::distrust() noexcept {
-  counted_ = false;
+  read_ = false;
   epoch_kept_ = false;
 }
 
 // The batch may be on disk all the same: what is there decides.
-void Records::restore(const std::string& key, const StoredRecord& before) {
-  const auto live = live_.find(key);
-  if (live == live_.end()) return;
-  live->second.stored = before;
-  live->second.marked = live->second.chunked = false;
-  live->second.doubted = true;
+void Records::restore(const std::string& key, LiveRecord before) {
+  const auto found = live_.find(key);
+  if (found == live_.end()) return;
+  LiveRecord& live = found->second;
+  const std::uint32_t chunks = live.chunks;
+  const bool broken = live.broken;
+  live = std::move(before);
+  live.marked = live.chunked = live.left = false;
+  live.chunks = chunks;
+  live.broken = broken;
+  live.doubted = true;
   const store::Store* store = journal_.store();
-  const auto bytes =
-      store == nullptr ? Result<std::optional<std::string>>() : store->get(record_name(key));
-  if (!bytes || !*bytes) return;
-  auto stored = read_record(**bytes);
-  if (!stored || stored->record.epoch != epoch_) return;
-  live->second.on_disk = true;
-  live->second.stored = std::move(*stored);
+  if (store == nullptr) return;
+  const auto bytes = store->get(record_name(key));
+  if (!bytes) return;
+  live.on_disk = bytes->has_value();
+  live.disk_expires_ms = 0;
+  auto stored = live.on_disk ? read_record(**bytes) : std::nullopt;
+  if (!stored) return;
+  live.disk_expires_ms = stored->record.expires_ms;
+  // One that this execution has written, not one that it found.
+  if (stored->record.epoch != epoch_ || stored->request_id != live.stored.request_id) return;
+  live.replaced.reset();
+  live.stored = std::move(*stored);
 }
 
 // A step back of the system's clock is waited out.
 std::int64_t Records::now_ms() noexcept {
-  latest_ms_ = std::max(latest_ms_, clock_() / 1000);
-  return latest_ms_;
+  const std::int64_t now = clock_() / 1000;
+  std::int64_t latest = latest_ms_;
+  while (latest < now && !latest_ms_.compare_exchange_weak(latest, now)) continue;
+  return std::max(latest, now);
 }
 
 Result<std::optional<StoredRecord>> Records::load(store::Transaction& store,
@@ -146,23 +166,25 @@ Record Records::at_rest(const Record& record, const RecordRules& rules, std::int
   return as_of(rested, rules, now);
 }
 
-void Records::persist(store::Transaction& store, const std::string& key, LiveRecord& live,
-                      const std::optional<StoredRecord>& before) {
+void Records::persist(store::Transaction& store, const std::string& key, LiveRecord& live) {
   const Record& record = live.stored.record;
-  if (before && before->record.expires_ms != 0 && before->record.expires_ms != record.expires_ms) {
-    store.erase(expiry_name(before->record.expires_ms, key));
+  if (live.disk_expires_ms != 0 && live.disk_expires_ms != record.expires_ms) {
+    store.erase(expiry_name(live.disk_expires_ms, key));
   }
+  if (live.replaced) erase_answer(store, *std::exchange(live.replaced, std::nullopt));
   is_in_flight(record.state) ? mark(store, key, live) : unmark(store, key, live);
   if (record.state == RecordState::kAbsent) {
     store.erase(record_name(key));
-    if (before) --records_;
+    if (live.on_disk) --records_;
     live.on_disk = false;
+    live.disk_expires_ms = 0;
     return;
   }
   store.put(record_name(key), write_record(live.stored));
-  if (!before) ++records_;
+  if (!live.on_disk) ++records_;
   if (record.expires_ms != 0) store.put(expiry_name(record.expires_ms, key), {});
   live.on_disk = true;
+  live.disk_expires_ms = record.expires_ms;
 }
 
 void Records::mark(store::Transaction& store, const std::string& key, LiveRecord& live) {
@@ -180,9 +202,53 @@ void Records::unmark(store::Transaction& store, const std::string& key, LiveReco
   if (marked || live.doubted) store.erase(in_flight_name(key));
 }
 
+// A part that cannot be read now is there all the same: then the mark, which names it, stays.
+Status Records::erase_remains(store::Transaction& store, const std::string& key,
+                              const std::optional<StoredAnswer>& kept) {
+  const auto mark = store.get(in_flight_name(key));
+  if (!mark) return std::unexpected(mark.error());
+  if (!*mark) return {};
+  std::vector<std::string> parts;  // of which some may not have been written
+  if (!(*mark)->empty() && !(kept && kept->blob == **mark)) {
+    Status scanned =
+        store.scan_from(chunks_prefix(**mark), {}, [&](std::string_view name, std::string_view) {
+          parts.emplace_back(name);
+          return true;
+        });
+    if (!scanned) return scanned;
+  }
+  store.erase(in_flight_name(key));
+  for (std::string& part : parts) store.erase(std::move(part));
+  return {};
+}
+
+void Records::erase_chunks(store::Transaction& store, const std::string& blob,
+                           std::uint32_t chunks) {
+  if (chunks == 0) return;
+  if (leased(blob)) return store.put(garbage_name(blob), std::to_string(chunks));
+  for (std::uint32_t i = 0; i < chunks; ++i) store.erase(chunk_name(blob, i));
+}
+
+void Records::erase_garbage(store::Transaction& store) {
+  std::vector<std::pair<std::string, std::uint32_t>> blobs;
+  (void)store.scan_from(kGarbagePrefix, {}, [&](std::string_view name, std::string_view chunks) {
+    blobs.emplace_back(name.substr(kGarbagePrefix.size()), number_of(std::string(chunks)));
+    return true;
+  });
+  for (const auto& [blob, chunks] : blobs) {
+    if (leased(blob)) continue;
+    store.erase(garbage_name(blob));
+    erase_chunks(store, blob, chunks);
+  }
+}
+
+void Records::count_answer(const StoredAnswer& answer) noexcept {
+  if (answer.kept) bytes_ += static_cast<std::int64_t>(answer.length);
+}
+
 void Records::erase_answer(store::Transaction& store, const StoredAnswer& answer) {
-  for (std::uint32_t i = 0; i < answer.chunks(); ++i) store.erase(chunk_name(answer.blob, i));
-  bytes_ -= static_cast<std::int64_t>(answer.length);
+  erase_chunks(store, answer.blob, answer.chunks());
+  if (answer.kept) bytes_ -= static_cast<std::int64_t>(answer.length);
 }
 
 void Records::put_counts(store::Transaction& store) {

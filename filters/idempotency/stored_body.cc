@@ -25,10 +25,16 @@ StoredBody::StoredBody(Dispatcher& loop, FileRunner& files, const Ledger& ledger
       next_(static_cast<std::uint32_t>(
           std::min<std::uint64_t>(from / StoredAnswer::kChunk, answer.chunks()))),
       skip_(static_cast<std::size_t>(from % StoredAnswer::kChunk)),
-      lease_(std::move(lease)) {}
+      lease_(std::move(lease)) {
+  if (chunks_ == 0) {
+    text_ = Slice::copy(
+        std::string_view(answer.body).substr(std::min<std::size_t>(from, answer.body.size())));
+  }
+  for (const StoredField& field : answer.trailers) trailers_.add(field.name, field.value);
+}
 
 Task<Result<Slice>> StoredBody::read(CancelScope& scope) {
-  if (next_ == chunks_) co_return Slice{};
+  if (next_ == chunks_) co_return std::exchange(text_, {});
   const auto reading = std::make_shared<Reading>();
   files_.run(
       loop_,

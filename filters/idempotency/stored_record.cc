@@ -53,13 +53,28 @@ class Reader {
 
 constexpr std::uint8_t kPromised = 1, kDoubtful = 2, kAnswered = 4, kKept = 8;
 
-void put_answer(std::string& out, const StoredAnswer& answer) {
-  put(out, static_cast<std::uint16_t>(answer.head.status));
-  put(out, static_cast<std::uint16_t>(answer.head.fields.size()));
-  for (const auto& [name, value] : answer.head.fields) {
+void put_fields(std::string& out, const std::vector<StoredField>& fields) {
+  put(out, static_cast<std::uint16_t>(fields.size()));
+  for (const auto& [name, value] : fields) {
     put_text(out, name);
     put_text(out, value);
   }
+}
+
+std::vector<StoredField> read_fields(Reader& in) {
+  std::vector<StoredField> fields;
+  const auto count = in.number<std::uint16_t>();
+  for (std::uint16_t i = 0; i < count && in.good(); ++i) {
+    std::string name = in.text();
+    fields.push_back({std::move(name), in.text()});
+  }
+  return fields;
+}
+
+void put_answer(std::string& out, const StoredAnswer& answer) {
+  put(out, static_cast<std::uint16_t>(answer.head.status));
+  put_fields(out, answer.head.fields);
+  put_fields(out, answer.trailers);
   put(out, answer.length);
   put_text(out, answer.blob);
   put_text(out, answer.body);
@@ -68,11 +83,8 @@ void put_answer(std::string& out, const StoredAnswer& answer) {
 StoredAnswer read_answer(Reader& in) {
   StoredAnswer answer;
   answer.head.status = in.number<std::uint16_t>();
-  const auto fields = in.number<std::uint16_t>();
-  for (std::uint16_t i = 0; i < fields && in.good(); ++i) {
-    std::string name = in.text();
-    answer.head.fields.push_back({std::move(name), in.text()});
-  }
+  answer.head.fields = read_fields(in);
+  answer.trailers = read_fields(in);
   answer.length = in.number<std::uint64_t>();
   answer.blob = in.text();
   answer.body = in.text();
@@ -158,9 +170,17 @@ std::string expiry_name(std::int64_t expires_ms, std::string_view key) {
 }
 
 std::string chunk_name(std::string_view blob, std::uint32_t number) {
-  std::string name = std::string("b/").append(blob);
+  std::string name = chunks_prefix(blob);
   put(name, number);
   return name;
+}
+
+std::string chunks_prefix(std::string_view blob) {
+  return std::string("b/").append(blob);
+}
+
+std::string garbage_name(std::string_view blob) {
+  return std::string(kGarbagePrefix).append(blob);
 }
 
 }  // namespace outrigger::filters

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "filters/idempotency/record.h"
 #include "filters/idempotency/recording.h"
@@ -20,6 +21,7 @@ struct StoredAnswer {
   std::string body;          // where it is short
   std::string blob;          // else: 16 bytes that name its chunks
   bool kept = true;          // false: it was too long to be kept
+  std::vector<StoredField> trailers = {};
 
   static constexpr std::size_t kInline = 32 * 1024;
   static constexpr std::size_t kChunk = 48 * 1024;
@@ -51,5 +53,9 @@ inline constexpr std::string_view kInFlightPrefix = "f/";
 [[nodiscard]] std::string expiry_name(std::int64_t expires_ms, std::string_view key);
 inline constexpr std::string_view kExpiryPrefix = "x/";
 [[nodiscard]] std::string chunk_name(std::string_view blob, std::uint32_t number);
+[[nodiscard]] std::string chunks_prefix(std::string_view blob);
+// Parts of an answer that is no more, while somebody reads them.
+inline constexpr std::string_view kGarbagePrefix = "g/";
+[[nodiscard]] std::string garbage_name(std::string_view blob);
 
 }  // namespace outrigger::filters

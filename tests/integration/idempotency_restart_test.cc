@@ -342,6 +342,26 @@ TEST_P(Restart, AReloadInMidExecutionLosesNothing) {
   EXPECT_EQ(ask("k").body, kEvent);
 }
 
+TEST_P(Restart, AFullStoreTakesNoNewKeysAndReplaysTheOldOnes) {
+  configure("idempotency: {}", "path: data, max_size: 1MiB");
+  start();
+  std::vector<Response> kept;
+  Response refused;
+  for (int i = 0; i < 20; ++i) {
+    upstream.expect("POST /p").always().reply(200, pattern(200'000));
+    refused = ask(keyed("/up/p", std::to_string(i)));
+    if (refused.status != 200) break;
+    kept.push_back(refused);
+  }
+  expect_problem(refused, 503, "store_full");
+  EXPECT_NE(value_of(refused.headers, "retry-after"), "");
+  EXPECT_EQ(hits(), kept.size());
+  for (std::size_t i = 0; i < kept.size(); ++i) {
+    expect_replay(ask(keyed("/up/p", std::to_string(i))), kept[i]);
+  }
+  EXPECT_EQ(ask(post("/up/p", "{}")).status, 200) << "without a key nothing is kept";
+}
+
 // The largest file that a process may write: with less than there is, all of its disks are full.
 void limit_files(pid_t process, rlim_t bytes) {
   const rlimit limit{bytes, RLIM_INFINITY};

@@ -36,6 +36,7 @@ class Keeper {
   Books keep() {
     each("i/", [&](const std::string& key, const std::string& value) { record(key, value); });
     each("f/", [&](const std::string& key, const std::string& blob) { mark(key, blob); });
+    each("g/", [&](const std::string& blob, const std::string&) { at_work_.insert(blob); });
     each("x/", [&](const std::string& rest, const std::string&) { expiry(rest); });
     each("b/", [&](const std::string& rest, const std::string& bytes) { chunk(rest, bytes); });
     for (const auto& [key, stored] : books_.by_key) answer(key, stored);

@@ -101,8 +101,7 @@ TEST(FateOf, IsUnexecutedByProofAndByTheUpstreamsWordOnly) {
 }
 
 // Its request may be on the wire: it has a phase only when it has ended.
-// Fails: its phase says kNoConnection until it ends, so it counts as unexecuted.
-TEST(FateOf, DISABLED_AnAttemptUnderWayIsLost) {
+TEST(FateOf, AnAttemptUnderWayIsLost) {
   Attempt attempt;
   attempt.started = ago(1s);
   EXPECT_EQ(fate_of(attempt), Fate::kLost);

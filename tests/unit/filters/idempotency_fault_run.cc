@@ -63,7 +63,7 @@ Task<void> FaultRun::other_request(KeyHistory& key) {
   if (dead() || !found) co_return;
   if (found->reply == Reply::kExecute) {  // nobody has used it, or it is forgotten
     history_.asked(key, *found, latest_ms_);
-    process_.ledger().leave(ledger_key(key.name), {{RecordEvent::kAbandon, wall_ms}}, key.rules, 0);
+    process_.ledger().leave(ledger_key(key.name), {{RecordEvent::kAbandon, wall_ms}}, key.rules);
   } else if (found->reply != Reply::kMismatch) {
     history_.say(key, "another request with the key is not refused");
   }
@@ -174,7 +174,7 @@ std::vector<Occurrence> FaultRun::at_end(const Execution& its, ExecutionEnd end)
 void FaultRun::give_up(Execution& its) {
   if (dead()) return;
   process_.ledger().leave(ledger_key(its.key.name), at_end(its, ExecutionEnd::kFailed),
-                          its.key.rules, its.chunks);
+                          its.key.rules);
 }
 
 // ---- the scenario ----

@@ -85,8 +85,7 @@ TEST(FaultSweepTest, NothingIsLostNothingHappensTwiceNothingIsHalf) {
   EXPECT_TRUE(run.wrong().empty()) << first_of(run.wrong());
 }
 
-// Fails: see the DISABLED_ tests of the ledger.
-TEST(FaultSweepTest, DISABLED_TheBooksAreRight) {
+TEST(FaultSweepTest, TheBooksAreRight) {
   const FaultRun& run = FaultSweep::swept();
   EXPECT_TRUE(run.wrong_books().empty()) << first_of(run.wrong_books());
 }
@@ -105,8 +104,7 @@ TEST(FaultSweepTest, WithoutAFaultEveryPromiseIsKept) {
   EXPECT_TRUE(unhit_runs().wrong().empty()) << first_of(unhit_runs().wrong());
 }
 
-// Fails: see the DISABLED_ tests of the ledger.
-TEST(FaultSweepTest, DISABLED_TheBooksAreRightWithoutAFault) {
+TEST(FaultSweepTest, TheBooksAreRightWithoutAFault) {
   EXPECT_TRUE(unhit_runs().wrong_books().empty()) << first_of(unhit_runs().wrong_books());
 }
 

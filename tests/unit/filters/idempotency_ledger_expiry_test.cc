@@ -112,8 +112,7 @@ TEST_F(LedgerTest, AKeyWhoseAnswerIsGoneMayBeUsedAnewWhereThatIsAllowed) {
 }
 
 // What is on disk is what there is, should the process be killed now.
-// Fails: a claim erases the old answer while the record on disk still has it.
-TEST_F(LedgerTest, DISABLED_AKeyThatIsUsedAnewCostsItsOldAnswerOnce) {
+TEST_F(LedgerTest, AKeyThatIsUsedAnewCostsItsOldAnswerOnce) {
   completed("a", kLong, kReusable);
   completed("b", "another");
   pass(kKeep);
@@ -144,8 +143,7 @@ TEST_F(LedgerTest, PartsThatSomebodyReadsAreNotSwept) {
   expect_right_books();
 }
 
-// Fails: the sweep gives a leased answer a later end, and it is replayed again.
-TEST_F(LedgerTest, DISABLED_AnAnswerThatIsOverStaysSoThoughSomebodyReadsIt) {
+TEST_F(LedgerTest, AnAnswerThatIsOverStaysSoThoughSomebodyReadsIt) {
   completed("a", kLong);
   const Found reader = ask("a");
   pass(kKeep);
@@ -154,8 +152,7 @@ TEST_F(LedgerTest, DISABLED_AnAnswerThatIsOverStaysSoThoughSomebodyReadsIt) {
   EXPECT_EQ(reply("a"), Reply::kGone);
 }
 
-// Fails: a claim does not look at leases.
-TEST_F(LedgerTest, DISABLED_PartsThatSomebodyReadsStayWhenTheKeyIsUsedAnew) {
+TEST_F(LedgerTest, PartsThatSomebodyReadsStayWhenTheKeyIsUsedAnew) {
   completed("a", kLong, kReusable);
   const Found reader = ask("a", kReusable);
   pass(kKeep);
@@ -189,8 +186,7 @@ TEST_F(LedgerTest, AClockThatIsSetBackBringsNothingBack) {
   EXPECT_EQ(stored("a")->record.state, RecordState::kTombstone);
 }
 
-// Fails: how far the clock was is written by sweeps only.
-TEST_F(LedgerTest, DISABLED_AClockThatIsSetBackBringsNothingBackInTheNextProcess) {
+TEST_F(LedgerTest, AClockThatIsSetBackBringsNothingBackInTheNextProcess) {
   completed("a", kLong);
   pass(kKeep);
   EXPECT_EQ(reply("a"), Reply::kGone);
@@ -200,8 +196,7 @@ TEST_F(LedgerTest, DISABLED_AClockThatIsSetBackBringsNothingBackInTheNextProcess
 }
 
 // The clock was ahead, and was put right: what is completed from then on is kept all the same.
-// Fails: events have the system's time, the ledger the latest that it has seen.
-TEST_F(LedgerTest, DISABLED_AnAnswerIsKeptAlthoughTheClockWasSetBack) {
+TEST_F(LedgerTest, AnAnswerIsKeptAlthoughTheClockWasSetBack) {
   pass(10 * kKeep);
   claim("other");
   wall_ms = kStart;
@@ -209,8 +204,7 @@ TEST_F(LedgerTest, DISABLED_AnAnswerIsKeptAlthoughTheClockWasSetBack) {
   EXPECT_EQ(replayed("a"), "answer");
 }
 
-// Fails: the same: the key is free at once, and the request is executed twice.
-TEST_F(LedgerTest, DISABLED_AKeyIsRememberedAlthoughTheClockWasSetBack) {
+TEST_F(LedgerTest, AKeyIsRememberedAlthoughTheClockWasSetBack) {
   pass(2 * (kKeep + kRemember));
   claim("other");
   wall_ms = kStart;

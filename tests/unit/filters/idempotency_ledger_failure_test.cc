@@ -38,8 +38,7 @@ class LedgerFailure : public LedgerTest {
   }
 };
 
-// Fails: restore() leaves on_disk set, and the record is not counted.
-TEST_F(LedgerFailure, DISABLED_ASendingThatIsNotOnDiskIsRefusedAndTheKeyIsFree) {
+TEST_F(LedgerFailure, ASendingThatIsNotOnDiskIsRefusedAndTheKeyIsFree) {
   Running execution = claim("a");
   refuse_next();
   EXPECT_FALSE(advance(execution, {kSend}));
@@ -61,8 +60,7 @@ TEST_F(LedgerFailure, ASendingWhoseSyncFailedIsRefusedAndTheKeyIsFree) {
   EXPECT_EQ(reply("a"), Reply::kExecute) << "it was provably not sent";
 }
 
-// Fails: restore() leaves on_disk set, and the record is not counted.
-TEST_F(LedgerFailure, DISABLED_ASendingThatWasRefusedMayBeTriedAgain) {
+TEST_F(LedgerFailure, ASendingThatWasRefusedMayBeTriedAgain) {
   Running execution = claim("a");
   refuse_next();
   EXPECT_FALSE(advance(execution, {kSend}));
@@ -95,8 +93,7 @@ TEST_F(LedgerFailure, AnAnswerThatIsNotOnDiskMayBeGivenAgain) {
   EXPECT_TRUE(replayed(std::to_string(kLong.size())) == kLong);
 }
 
-// Fails: it is completed by then, and completing it is refused.
-TEST_F(LedgerFailure, DISABLED_AnAnswerWhoseSyncFailedMayBeGivenAgain) {
+TEST_F(LedgerFailure, AnAnswerWhoseSyncFailedMayBeGivenAgain) {
   const int appends = appends_of_completion("short");
   Running execution = sent("a");
   fail_next_sync(appends);
@@ -108,8 +105,7 @@ TEST_F(LedgerFailure, DISABLED_AnAnswerWhoseSyncFailedMayBeGivenAgain) {
 }
 
 // Its client was told that it failed; but it is there, so it has to be there in whole.
-// Fails: leave() erases the parts although its step is refused.
-TEST_F(LedgerFailure, DISABLED_AnAnswerWhoseSyncFailedIsWholeOrNotThereWhenItsExecutionGivesUp) {
+TEST_F(LedgerFailure, AnAnswerWhoseSyncFailedIsWholeOrNotThereWhenItsExecutionGivesUp) {
   const int appends = appends_of_completion(kLong);
   Running execution = sent("a");
   put_parts(execution, kLong);
@@ -140,8 +136,7 @@ TEST_F(LedgerFailure, AnAnswerWithAPartThatWasNotWrittenIsNone) {
 }
 
 // A part that was not written took its mark with it.
-// Fails: the mark that failed with the first part is not written again.
-TEST_F(LedgerFailure, DISABLED_PartsBehindOneThatWasNotWrittenAreFoundByTheNextProcess) {
+TEST_F(LedgerFailure, PartsBehindOneThatWasNotWrittenAreFoundByTheNextProcess) {
   Running execution = sent("a", kSafe);
   refuse_next();
   EXPECT_TRUE(ledger().put_chunk(execution.key, execution.blob, 0, "part"));
@@ -166,8 +161,7 @@ TEST_F(LedgerFailure, AnEndThatIsNotOnDiskLeavesTheKeyInDoubt) {
 }
 
 // The parts are named by a mark, of which there is one.
-// Fails: the next execution's mark takes the place of the one that names them.
-TEST_F(LedgerFailure, DISABLED_PartsOfAnExecutionWhoseEndIsNotOnDiskAreErasedInTheEnd) {
+TEST_F(LedgerFailure, PartsOfAnExecutionWhoseEndIsNotOnDiskAreErasedInTheEnd) {
   Running execution = sent("a", kKeyed);
   put_parts(execution, kLong);
   process_.settle();
@@ -192,8 +186,7 @@ TEST_F(LedgerFailure, AClaimIsNobodysWhenItsBatchFails) {
   EXPECT_EQ(reply("old", {.claims_tombstones = true}), Reply::kExecute);
 }
 
-// Fails: the cursor stays where the failed sweep put it: what it passed is never swept.
-TEST_F(LedgerFailure, DISABLED_ASweepThatIsNotOnDiskIsDoneAgain) {
+TEST_F(LedgerFailure, ASweepThatIsNotOnDiskIsDoneAgain) {
   for (const char* name : {"a", "b", "c"}) completed(name, kLong);
   pass(kKeep);
   refuse_next();
@@ -207,8 +200,7 @@ TEST_F(LedgerFailure, DISABLED_ASweepThatIsNotOnDiskIsDoneAgain) {
   expect_right_books();
 }
 
-// Fails: one failed write ends it for good, and nobody is told.
-TEST_F(LedgerFailure, DISABLED_ARecoveryGoesOnWhenAWriteFails) {
+TEST_F(LedgerFailure, ARecoveryGoesOnWhenAWriteFails) {
   sent("a");
   Running execution = sent("b", kSafe);
   put_parts(execution, kLong);
@@ -223,8 +215,7 @@ TEST_F(LedgerFailure, DISABLED_ARecoveryGoesOnWhenAWriteFails) {
   EXPECT_EQ(stored("a")->record.state, RecordState::kUnknown);
 }
 
-// Fails: restore() leaves on_disk set, and the record is not counted.
-TEST_F(LedgerFailure, DISABLED_TheCountsAreRightAfterEachWriteThatFailed) {
+TEST_F(LedgerFailure, TheCountsAreRightAfterEachWriteThatFailed) {
   for (int n = 1; n < 60; ++n) {
     const std::string name = std::to_string(n);
     disk_.plan(DiskFault::kRefused, n);

@@ -100,8 +100,7 @@ TEST_F(LedgerTest, PartsOfAnAnswerThatWasNeverWholeAreErasedAtTheRecovery) {
 }
 
 // Whoever takes the key over writes parts of its own.
-// Fails: the recovery passes by what is at work, and the mark names one blob only.
-TEST_F(LedgerTest, DISABLED_PartsOfAnEarlierProcessAreErasedWhenItsKeyIsAtWorkAgain) {
+TEST_F(LedgerTest, PartsOfAnEarlierProcessAreErasedWhenItsKeyIsAtWorkAgain) {
   Running execution = sent("a", kKeyed);
   put_parts(execution, kLong);
   start();

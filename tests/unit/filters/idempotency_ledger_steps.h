@@ -163,7 +163,7 @@ class LedgerTest : public testing::Test {
   void leave(const Running& execution, const std::vector<RecordEvent>& events) {
     std::vector<Occurrence> occurred;
     for (const RecordEvent event : events) occurred.push_back(now(event));
-    ledger().leave(execution.key, std::move(occurred), execution.rules, execution.chunks);
+    ledger().leave(execution.key, std::move(occurred), execution.rules);
     process_.settle();
   }
   void completed(std::string_view name, const std::string& body,

@@ -209,8 +209,7 @@ TEST_F(LedgerTest, APersonSaysThatWhatMayHaveBeenExecutedIsDone) {
   expect_right_books();
 }
 
-// Fails: it is written as resubmitting, and duplicates are told to join a recording that is null.
-TEST_F(LedgerTest, DISABLED_AResubmissionThatEndsBeforeItIsSentLeavesAllAsItWas) {
+TEST_F(LedgerTest, AResubmissionThatEndsBeforeItIsSentLeavesAllAsItWas) {
   lost("a");
   const Found again = *try_ask(resolved("a", Resolution::kResubmit));
   leave(running("a", kUnsent, again), {});
@@ -289,8 +288,7 @@ TEST_F(LedgerTest, AnAnswerThatIsTooLongToBeKeptIsRememberedWithoutIt) {
   EXPECT_EQ(reply("a"), Reply::kGone);
 }
 
-// Fails: its whole length is counted.
-TEST_F(LedgerTest, DISABLED_AnAnswerThatIsNotKeptTakesNoRoom) {
+TEST_F(LedgerTest, AnAnswerThatIsNotKeptTakesNoRoom) {
   Running execution = sent("a");
   StoredAnswer answer = answer_of("");
   answer.length = 1'000'000;
@@ -300,8 +298,7 @@ TEST_F(LedgerTest, DISABLED_AnAnswerThatIsNotKeptTakesNoRoom) {
 }
 
 // Its first parts were written before it was too long.
-// Fails: complete() does not erase what was written in vain.
-TEST_F(LedgerTest, DISABLED_PartsOfAnAnswerThatIsNotKeptAreErased) {
+TEST_F(LedgerTest, PartsOfAnAnswerThatIsNotKeptAreErased) {
   Running execution = sent("a");
   put_parts(execution, kLong);
   StoredAnswer answer = answer_of("");
@@ -318,8 +315,7 @@ TEST_F(LedgerTest, AMissingPartIsFoundWhenItIsRead) {
 }
 
 // What has begun is brought to its end, however long the journal's queue is.
-// Fails: complete() submits as if it were new work.
-TEST_F(LedgerTest, DISABLED_AnAnswerIsTakenWhenNewWorkIsRefused) {
+TEST_F(LedgerTest, AnAnswerIsTakenWhenNewWorkIsRefused) {
   Running execution = sent("a");
   Status done;
   bool refused = false;

@@ -76,7 +76,8 @@ TEST_F(KeeperTest, ABackupThatIsUsedIsSaidToBeOneAndIsNoneAfterwards) {
     keeper.keep({one_});
   }
   {
-    auto store = store::Store::open({.folder = settings_.path, .env = nullptr});
+    auto store = store::Store::open(
+        {.folder = settings_.path, .encryption_key = {}, .previous_key = {}, .env = nullptr});
     ASSERT_TRUE(store);
     ASSERT_TRUE((*store)->back_up_to(folder_ + "/copy"));
   }
