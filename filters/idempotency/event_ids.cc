@@ -19,14 +19,14 @@ std::optional<std::uint8_t> nibble(char c) noexcept {
 
 }  // namespace
 
-std::string event_id(std::string_view key, std::uint64_t offset) {
+std::string event_id(const StreamPosition& position) {
   std::string id;
-  for (const char byte : key) {
+  for (const char byte : position.key) {
     const auto bits = static_cast<std::uint8_t>(byte);
     id += kHex[bits >> 4];
     id += kHex[bits & 15];
   }
-  return id + '-' + std::to_string(offset);
+  return id + '-' + position.execution + '-' + std::to_string(position.offset);
 }
 
 std::optional<StreamPosition> parse_event_id(std::string_view text) {
@@ -38,7 +38,11 @@ std::optional<StreamPosition> parse_event_id(std::string_view text) {
     if (!high || !low) return std::nullopt;
     position.key += static_cast<char>(*high << 4 | *low);
   }
-  const std::string_view number = text.substr(kDigits + 1);
+  text.remove_prefix(kDigits + 1);
+  const std::size_t dash = text.find('-');
+  if (dash == std::string_view::npos) return std::nullopt;
+  position.execution = text.substr(0, dash);
+  const std::string_view number = text.substr(dash + 1);
   const char* const end = number.data() + number.size();
   const auto [rest, error] = std::from_chars(number.data(), end, position.offset);
   if (error != std::errc{} || rest != end) return std::nullopt;
@@ -56,7 +60,9 @@ std::string EventIdWriter::write(std::string_view bytes) {
     if (!second && (c == '\n' || c == '\r')) {
       if (line_empty_ && !block_empty_) {
         const bool pair = c == '\r' && i + 1 < bytes.size() && bytes[i + 1] == '\n';
-        out += "id: " + event_id(key_, offset_ + (pair ? 2 : 1)) + '\n';
+        StreamPosition behind = at_;
+        behind.offset += pair ? 2 : 1;
+        out += "id: " + event_id(behind) + '\n';
         block_empty_ = true;
       }
       line_empty_ = true;
@@ -65,7 +71,7 @@ std::string EventIdWriter::write(std::string_view bytes) {
     }
     after_return_ = c == '\r';
     out += c;
-    ++offset_;
+    ++at_.offset;
   }
   return out;
 }

@@ -8,18 +8,21 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "proxy/http/body.h"
 
 namespace outrigger::filters {
 
-// Where a client goes on: the record's key (stored_record.h), and the byte of the stored answer.
+// Where a client goes on: the record's key (stored_record.h), the request that executed it, since a
+// later execution is another answer, and the byte of that.
 struct StreamPosition {
   std::string key;
+  std::string execution;  // a request's identifier: letters and digits
   std::uint64_t offset = 0;
   bool operator==(const StreamPosition&) const = default;
 };
-[[nodiscard]] std::string event_id(std::string_view key, std::uint64_t offset);
+[[nodiscard]] std::string event_id(const StreamPosition& position);
 // Nothing when it is no id of ours.
 [[nodiscard]] std::optional<StreamPosition> parse_event_id(std::string_view text);
 
@@ -27,13 +30,12 @@ struct StreamPosition {
 class EventIdWriter {
  public:
   // The first byte that is written is that of the stored answer at `from`.
-  EventIdWriter(std::string_view key, std::uint64_t from) : key_(key), offset_(from) {}
-  [[nodiscard]] std::string first() const { return "id: " + event_id(key_, offset_) + "\n\n"; }
+  explicit EventIdWriter(StreamPosition from) : at_(std::move(from)) {}
+  [[nodiscard]] std::string first() const { return "id: " + event_id(at_) + "\n\n"; }
   [[nodiscard]] std::string write(std::string_view bytes);
 
  private:
-  const std::string key_;
-  std::uint64_t offset_;  // of the next byte
+  StreamPosition at_;  // the next byte
   bool line_empty_ = true;
   bool block_empty_ = true;    // no line since the last event
   bool after_return_ = false;  // the last byte was a CR, which has ended its line
@@ -41,8 +43,8 @@ class EventIdWriter {
 
 class EventIdBody final : public http::BodySource {
  public:
-  EventIdBody(http::Body inner, std::string_view key, std::uint64_t from)
-      : inner_(std::move(inner)), writer_(key, from) {}
+  EventIdBody(http::Body inner, StreamPosition from)
+      : inner_(std::move(inner)), writer_(std::move(from)) {}
   Task<Result<Slice>> read(CancelScope& scope) override;
   [[nodiscard]] bool ready() const noexcept override { return !begun_ || inner_.ready(); }
   [[nodiscard]] const http::Headers* trailers() const noexcept override {

@@ -8,7 +8,6 @@
 
 #include "filters/credentials/credentials.h"
 #include "filters/deadline/deadlines.h"
-#include "filters/idempotency/event_ids.h"
 #include "filters/idempotency/fingerprint.h"
 #include "filters/idempotency/record_id.h"
 #include "filters/idempotency/stored_body.h"
@@ -244,7 +243,7 @@ Idempotency::Outcome Idempotency::execute(Exchange& exchange, Next next, Call ca
   execution->tell(exchange);
   if (!head) co_return std::unexpected(std::move(head).error());
   auto body = std::make_unique<FollowedBody>(std::move(reader).body(), execution, exchange);
-  co_return with_ids(response_of(*head, std::move(body)), key, 0);
+  co_return with_ids(response_of(*head, std::move(body)), {key, std::string(exchange.id()), 0});
 }
 
 Idempotency::Outcome Idempotency::resume(Exchange& exchange, Next next) {
@@ -264,6 +263,8 @@ Idempotency::Outcome Idempotency::resume(Exchange& exchange, Next next) {
   question.only_reads = true;
   CO_TRY(Found found, co_await context_.once.ledger.ask(exchange.loop, std::move(question)));
   found.key = position->key;
+  if (found.request_id != position->execution)
+    found.reply = Reply::kGone;  // that is another answer
   if (found.reply == Reply::kJoin) {
     co_return co_await join(exchange, std::move(found), position->offset);
   }
@@ -274,14 +275,13 @@ Idempotency::Outcome Idempotency::resume(Exchange& exchange, Next next) {
 }
 
 // Bytes are added, so the answer's length is not known.
-http::Response Idempotency::with_ids(http::Response response, std::string_view key,
-                                     std::uint64_t from) const {
+http::Response Idempotency::with_ids(http::Response response, StreamPosition from) const {
   const bool stream = http::starts_ignoring_case(
       response.head.headers.get(http::HeaderId::kContentType), "text/event-stream");
   if (!policy_.resume || !stream) return response;
   response.head.headers.remove(http::HeaderId::kContentLength);
-  response.body =
-      http::Body(std::make_unique<EventIdBody>(std::move(response.body), key, from), std::nullopt);
+  response.body = http::Body(
+      std::make_unique<EventIdBody>(std::move(response.body), std::move(from)), std::nullopt);
   return response;
 }
 
@@ -304,7 +304,7 @@ Idempotency::Outcome Idempotency::join(Exchange& exchange, Found running,
   count("joined");
   http::Response response = response_of(*head, std::move(reader).body(from));
   mark(exchange, response, running);
-  co_return with_ids(std::move(response), running.key, from);
+  co_return with_ids(std::move(response), {running.key, running.request_id, from});
 }
 
 http::Response Idempotency::replay(Exchange& exchange, Found found, std::uint64_t from) const {
@@ -324,7 +324,7 @@ http::Response Idempotency::replay(Exchange& exchange, Found found, std::uint64_
   response.head.headers.set("Idempotency-Expires",
                             fmt::format_int(std::max<std::int64_t>(left, 0) / 1000).c_str());
   mark(exchange, response, found);
-  return with_ids(std::move(response), found.key, from);
+  return with_ids(std::move(response), {found.key, found.request_id, from});
 }
 
 // It is another client's answer, or one of another time.

@@ -9,6 +9,7 @@
 
 #include "config/config.h"
 #include "filters/filter.h"
+#include "filters/idempotency/event_ids.h"
 #include "filters/idempotency/execution.h"
 #include "filters/idempotency/once.h"
 #include "filters/idempotency/request_key.h"
@@ -49,8 +50,7 @@ class Idempotency final : public Filter {
   Outcome join(Exchange& exchange, Found running, std::uint64_t from) const;
   // A client that goes on behind what it has of a stream.
   Outcome resume(Exchange& exchange, Next next);
-  [[nodiscard]] http::Response with_ids(http::Response response, std::string_view key,
-                                        std::uint64_t from) const;
+  [[nodiscard]] http::Response with_ids(http::Response response, StreamPosition from) const;
   [[nodiscard]] http::Response replay(Exchange& exchange, Found found, std::uint64_t from) const;
   [[nodiscard]] std::unexpected<Error> refuse(Exchange& exchange, Reply why,
                                               const Found& found) const;

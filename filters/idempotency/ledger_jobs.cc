@@ -330,7 +330,11 @@ class ChunkJob final : public store::Job {
       : records_(records), key_(std::move(key)), name_(std::move(name)), bytes_(std::move(bytes)) {}
   void run(store::Transaction& store) override {
     LiveRecord* const live = records_.find(key_);
-    if (live == nullptr || live->broken || !records_.begin(store)) return;
+    if (live == nullptr || live->broken) return;
+    if (!records_.begin(store)) {
+      live->broken = true;
+      return;
+    }
     records_.mark_chunks(store, key_, *live);  // else nobody would find it after a crash
     ++live->chunks;
     store.put(std::move(name_), std::move(bytes_));
@@ -426,9 +430,15 @@ class SweepJob final : public store::Job {
                                            });
     records_.erase_garbage(store);
     if (!scanned || due.empty()) return;
-    for (const std::string& name : due) sweep(store, name, now);
-    records_.put_swept(store, due.back());
+    std::string reached = records_.swept();
+    bool left = false;  // from there on it is looked again
+    for (const std::string& name : due) {
+      left = !sweep(store, name, now) || left;
+      if (!left) reached = name;
+    }
     records_.put_counts(store);
+    if (reached == records_.swept()) return;
+    records_.put_swept(store, reached);
     more_ = due.size() == kSweptAtOnce;
   }
   void settle(const Status& written) override {
@@ -437,12 +447,17 @@ class SweepJob final : public store::Job {
   }
 
  private:
-  void sweep(store::Transaction& store, const std::string& name, std::int64_t now) {
+  // False: somebody is at work on it, or it cannot be read now.
+  bool sweep(store::Transaction& store, const std::string& name, std::int64_t now) {
     const std::string key = name.substr(expiry_name(0, {}).size());
     auto found = records_.load(store, key);
-    if (!found || records_.find(key) != nullptr) return;
+    if (!found) return found.error().reason == "store_corrupt";
+    if (records_.find(key) != nullptr) return false;
     const std::int64_t over = *found ? (*found)->record.expires_ms : 0;
-    if (over == 0 || expiry_name(over, key) != name) return store.erase(name);
+    if (over == 0 || expiry_name(over, key) != name) {
+      store.erase(name);
+      return true;
+    }
     RecordRules rules;
     rules.remember_ms = (*found)->remember_ms;
     LiveRecord live;
@@ -452,6 +467,7 @@ class SweepJob final : public store::Job {
     live.stored.record = as_of(live.stored.record, rules, now);
     live.replaced = std::exchange(live.stored.answer, std::nullopt);
     records_.persist(store, key, live);
+    return true;
   }
 
   Records& records_;

@@ -112,7 +112,7 @@ void Records::restore(const std::string& key, LiveRecord before) {
   const auto found = live_.find(key);
   if (found == live_.end()) return;
   LiveRecord& live = found->second;
-  const std::uint32_t chunks = live.chunks;
+  const std::uint32_t chunks = std::max(live.chunks, before.chunks);
   const bool broken = live.broken;
   live = std::move(before);
   live.marked = live.chunked = live.left = false;
@@ -188,7 +188,9 @@ void Records::persist(store::Transaction& store, const std::string& key, LiveRec
 }
 
 void Records::mark(store::Transaction& store, const std::string& key, LiveRecord& live) {
-  if (!std::exchange(live.marked, true)) store.put(in_flight_name(key), {});
+  if (std::exchange(live.marked, true)) return;
+  live.chunked = live.chunks > 0;
+  store.put(in_flight_name(key), live.chunked ? live.blob : std::string());
 }
 
 void Records::mark_chunks(store::Transaction& store, const std::string& key, LiveRecord& live) {
@@ -199,6 +201,7 @@ void Records::mark_chunks(store::Transaction& store, const std::string& key, Liv
 
 void Records::unmark(store::Transaction& store, const std::string& key, LiveRecord& live) {
   const bool marked = std::exchange(live.marked, false);
+  live.chunked = false;
   if (marked || live.doubted) store.erase(in_flight_name(key));
 }
 

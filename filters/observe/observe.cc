@@ -142,7 +142,8 @@ Task<Result<http::Response>> Observe::handle(Exchange& exchange, Next next) {
     }
     outcome = std::move(answer);
   }
-  const bool passed = exchange.source == Source::kUpstream || !exchange.attempts.empty();
+  const bool passed = exchange.source == Source::kUpstream ||
+                      exchange.source == Source::kIdempotency || !exchange.attempts.empty();
   if (passed && exchange.source != Source::kProxy && exchange.source != Source::kCircuit) {
     Gateway::mark_passed(outcome->head);
   }

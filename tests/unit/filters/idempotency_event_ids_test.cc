@@ -8,14 +8,15 @@ namespace outrigger::filters {
 namespace {
 
 const std::string kKey = std::string(47, 'k') + '\xff';
+const std::string kExecution = "01M8G0840E3HPP632GX892NMTC";
 
 TEST(EventIds, AnIdIsReadAsItWasWritten) {
-  const std::string id = event_id(kKey, 1'234'567'890'123);
-  EXPECT_EQ(parse_event_id(id), (StreamPosition{kKey, 1'234'567'890'123}));
+  const std::string id = event_id({kKey, kExecution, 1'234'567'890'123});
+  EXPECT_EQ(parse_event_id(id), (StreamPosition{kKey, kExecution, 1'234'567'890'123}));
 }
 
 TEST(EventIds, WhatIsNoIdOfOursIsNone) {
-  const std::string id = event_id(kKey, 7);
+  const std::string id = event_id({kKey, kExecution, 7});
   for (const std::string& text :
        {std::string(), std::string("42"), id.substr(1), id.substr(0, id.size() - 1), id + "x",
         "G" + id.substr(1), id + "99999999999999999999", id.substr(0, 96) + "-", "a" + id}) {
@@ -26,7 +27,7 @@ TEST(EventIds, WhatIsNoIdOfOursIsNone) {
 // What a client gets that takes the answer in pieces of that size, and goes on behind the event of
 // each id in turn.
 std::string in_pieces(std::string_view answer, std::size_t size, std::uint64_t from = 0) {
-  EventIdWriter writer(kKey, from);
+  EventIdWriter writer({kKey, kExecution, from});
   std::string out;
   for (std::size_t at = from; at < answer.size(); at += size) {
     out += writer.write(answer.substr(at, size));
@@ -50,7 +51,8 @@ constexpr std::string_view kAnswers[] = {
 
 TEST(EventIds, EachEventHasTheByteBehindItAndNoOtherByteChanges) {
   EXPECT_EQ(in_pieces("data: a\n\n: c\n\n", 100),
-            "data: a\nid: " + event_id(kKey, 9) + "\n\n: c\nid: " + event_id(kKey, 14) + "\n\n");
+            "data: a\nid: " + event_id({kKey, kExecution, 9}) +
+                "\n\n: c\nid: " + event_id({kKey, kExecution, 14}) + "\n\n");
   for (const std::string_view answer : kAnswers) {
     for (std::size_t size = 1; size <= answer.size(); ++size) {
       EXPECT_EQ(without_ids(in_pieces(answer, size)), answer) << size;
