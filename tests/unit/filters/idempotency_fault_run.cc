@@ -1,6 +1,7 @@
 #include "tests/unit/filters/idempotency_fault_run.h"
 
 #include <array>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -48,13 +49,23 @@ std::string FaultRun::draw_body(Outcome outcome) {
 
 // ---- what a request does, as an Execution does it ----
 
-Task<void> FaultRun::request(KeyHistory& key, Outcome outcome) {
-  auto found = co_await process_.ledger().ask(process_.loop, question_of(key.name, key.rules));
+Task<void> FaultRun::request(KeyHistory& key, Outcome outcome, Resolution resolution) {
+  Question question = question_of(key.name, key.rules);
+  question.request_id += std::to_string(++requests_);
+  question.resolution = resolution;
+  auto found = co_await process_.ledger().ask(process_.loop, std::move(question));
   if (dead() || !found) co_return;
   history_.asked(key, *found, latest_ms_);
-  if (found->reply == Reply::kReplay) read(key, *found->answer);
+  if (found->reply == Reply::kReplay) {
+    if (const auto body = read(key, *found->answer)) history_.replayed(key, *body);
+    if (found->lease != nullptr && random_() % 2 == 0) readers_.push_back({&key, *found});
+  }
   if (found->reply != Reply::kExecute) co_return;
-  co_await execute({.key = key, .record = found->record, .blob = found->blob}, outcome);
+  co_await execute({.key = key,
+                    .record = found->record,
+                    .blob = found->blob,
+                    .resubmits = found->record.state == RecordState::kResubmitting},
+                   outcome);
 }
 
 Task<void> FaultRun::other_request(KeyHistory& key) {
@@ -69,15 +80,25 @@ Task<void> FaultRun::other_request(KeyHistory& key) {
   }
 }
 
-void FaultRun::read(KeyHistory& key, const StoredAnswer& answer) {
+std::optional<std::string> FaultRun::read(const KeyHistory& key, const StoredAnswer& answer) {
   std::string body = answer.body;
   for (std::uint32_t i = 0; i < answer.chunks(); ++i) {
     const auto part = process_.ledger().read_chunk(answer.blob, i);
-    if (!part && disk_.hit()) return;  // it is the disk that cannot be read
-    if (!part) return history_.say(key, "a part of its answer is missing");
+    if (!part && disk_.hit()) return std::nullopt;  // it is the disk that cannot be read
+    if (!part) {
+      history_.say(key, "a part of its answer is missing");
+      return std::nullopt;
+    }
     body += *part;
   }
-  history_.replayed(key, body);
+  return body;
+}
+
+// Whatever has become of the key meanwhile: what is being read is there.
+void FaultRun::read_on() {
+  for (const auto& [key, found] : std::exchange(readers_, {})) {
+    if (!dead()) (void)read(*key, *found.answer);
+  }
 }
 
 Task<void> FaultRun::execute(Execution its, Outcome outcome) {
@@ -127,7 +148,9 @@ Task<bool> FaultRun::send(Execution& its, Outcome outcome, bool& found) {
   history_.stepped(key, *step);
   its.record = step->record;
   its.attempts.clear();
-  if (step->send_before_ms != 0 && wall_ms >= step->send_before_ms) co_return false;
+  const std::int64_t now_ms = process_.ledger().now_ms();
+  if (step->send_before_ms != 0 && now_ms >= step->send_before_ms) co_return false;
+  if (std::exchange(its.resubmits, false)) history_.resubmitted(key);
   history_.sent(
       key, outcome == Outcome::kUnexecuted ? History::Effect::kNone : History::Effect::kPossible,
       latest_ms_);
@@ -155,7 +178,7 @@ Task<void> FaultRun::complete(Execution& its, Outcome outcome, ExecutionEnd end)
   } else {
     answer.body = body;
   }
-  history_.given(key, answer.kept ? body : std::string(), wall_ms);
+  history_.given(key, answer.kept ? body : std::string(), latest_ms_);
   Status done;
   for (int tries = 0; tries < 2; ++tries) {
     done = co_await ledger.complete(process_.loop, ledger_key(key.name), at_end(its, end),
@@ -187,10 +210,12 @@ void FaultRun::wave(std::size_t repetitions) {
       for (KeyHistory& key : history_.keys()) {
         const std::uint64_t dice = random_() % 8;
         if (dice == 0) process_.spawn(other_request(key));
-        if (dice != 1) process_.spawn(request(key, draw()));
+        const auto resolution = dice == 2 ? Resolution::kResubmit : Resolution::kNone;
+        if (dice != 1) process_.spawn(request(key, draw(), resolution));
       }
     }
   });
+  if (random_() % 2 == 0) read_on();
 }
 
 bool FaultRun::start() {
@@ -202,6 +227,7 @@ bool FaultRun::start() {
 
 void FaultRun::restart() {
   if (dead()) return;
+  readers_.clear();
   if (!start()) return;
   process_.ledger().recover([](std::size_t, std::size_t) {});
 }
@@ -221,6 +247,9 @@ void FaultRun::play() {
   sweep();
   restart();
   wave(1);
+  wall_ms -= 30'000;  // somebody sets the clock
+  wave(1);
+  wall_ms = latest_ms_;
   pass(60'000);  // the upstream has forgotten the first ones
   wave(1);
   pass(45'000);  // the first answers are over
@@ -229,7 +258,9 @@ void FaultRun::play() {
   restart();
   sweep();
   wave(1);
-  if (!dead() && process_.running()) process_.settle();
+  if (dead() || !process_.running()) return;
+  read_on();
+  process_.settle();
 }
 
 // A process that finds such a disk: it starts, and what is asked of it is answered.
@@ -238,6 +269,7 @@ void FaultRun::look_at(FaultDisk::Contents contents, const std::string& context)
   const History before = history_;
   const std::int64_t then_ms = latest_ms_;
   const std::size_t known = history_.wrong().size();
+  readers_.clear();
   disk_.put(std::move(contents));
   if (const Status started = process_.start(); !started) {
     wrong_.push_back(context + ": it does not open: " + std::string(started.error().detail));
@@ -247,14 +279,17 @@ void FaultRun::look_at(FaultDisk::Contents contents, const std::string& context)
     check_books(context + ", after the recovery");
     for (int round = 0; round < 2; ++round) {
       process_.run_in_step([&] {
-        for (KeyHistory& key : history_.keys()) process_.spawn(request(key, Outcome::kShort));
+        for (KeyHistory& key : history_.keys()) {
+          process_.spawn(request(key, Outcome::kShort, Resolution::kNone));
+        }
       });
     }
     check_books(context + ", after more requests");
+    readers_.clear();
     latest_ms_ = wall_ms += 10'000'000;
     sweep();
     check_books(context + ", at the end");
-    if (process_.ledger().counts().bytes != 0) {
+    if (process_.ledger().counts().bytes != 0 || keep_books(process_.store()).chunks != 0) {
       wrong_books_.push_back(context + ": an answer is never swept");
     }
   }
@@ -282,6 +317,7 @@ bool FaultRun::run(const FaultPlan& plan) {
       fmt::format("seed {}, {} at operation {}", plan.seed,
                   kFaults[static_cast<std::size_t>(plan.fault)], plan.operation);
   random_.seed(plan.seed);
+  readers_.clear();
   latest_ms_ = wall_ms = kStart;
   history_ = History();
   disk_.put({});

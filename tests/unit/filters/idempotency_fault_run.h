@@ -5,8 +5,10 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "filters/idempotency/course.h"
@@ -50,6 +52,7 @@ class FaultRun {
     KeyHistory& key;
     Record record;
     std::string blob;
+    bool resubmits = false;              // a person says that it has not been executed
     std::vector<Attempt> attempts = {};  // since the last sending
     std::uint32_t chunks = 0;
   };
@@ -65,20 +68,23 @@ class FaultRun {
   [[nodiscard]] Outcome draw();
   [[nodiscard]] std::string draw_body(Outcome outcome);
 
-  Task<void> request(KeyHistory& key, Outcome outcome);
+  Task<void> request(KeyHistory& key, Outcome outcome, Resolution resolution);
   Task<void> other_request(KeyHistory& key);
   Task<void> execute(Execution its, Outcome outcome);
   Task<bool> send(Execution& its, Outcome outcome, bool& found);
   Task<void> complete(Execution& its, Outcome outcome, ExecutionEnd end);
   void give_up(Execution& its);
   [[nodiscard]] std::vector<Occurrence> at_end(const Execution& its, ExecutionEnd end) const;
-  void read(KeyHistory& key, const StoredAnswer& answer);
+  std::optional<std::string> read(const KeyHistory& key, const StoredAnswer& answer);
+  void read_on();
 
   TemporaryFolder folder_;
   FaultDisk disk_;
   LedgerProcess process_;
   History history_;
   std::mt19937_64 random_;
+  std::vector<std::pair<KeyHistory*, Found>> readers_;  // who take their time
+  std::uint64_t requests_ = 0;
   std::int64_t latest_ms_ = 0;
   std::size_t states_ = 0;
   std::vector<std::string> wrong_, wrong_books_;

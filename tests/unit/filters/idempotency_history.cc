@@ -73,6 +73,11 @@ void History::stepped(KeyHistory& key, const Step& step) {
   if (step.barrier == Barrier::kSynced) key.seen = step.record;
 }
 
+void History::resubmitted(KeyHistory& key) {
+  key.effects = 0;
+  key.given.clear();
+}
+
 void History::sent(KeyHistory& key, Effect effect, std::int64_t now_ms) {
   if (key.effects > 0 && !is_harmless(key, now_ms)) say(key, "it is sent twice");
   if (effect == Effect::kNone) return;

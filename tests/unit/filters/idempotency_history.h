@@ -37,6 +37,8 @@ class History {
   void asked(KeyHistory& key, const Found& found, std::int64_t now_ms);
   // The record that a step led to, and which is on disk where it must be.
   void stepped(KeyHistory& key, const Step& step);
+  // A person says that nothing has happened so far.
+  static void resubmitted(KeyHistory& key);
   // A request that leaves the proxy; whether it can have an effect.
   enum class Effect : std::uint8_t { kNone, kPossible };
   void sent(KeyHistory& key, Effect effect, std::int64_t now_ms);

@@ -73,13 +73,12 @@ class LedgerTest : public testing::Test {
     recover();
   }
   std::pair<std::size_t, std::size_t> recover() {
-    std::pair<std::size_t, std::size_t> found;
-    process_.ledger().recover([&](std::size_t unknown, std::size_t released) {
-      found = {unknown, released};
+    process_.ledger().recover([this](std::size_t unknown, std::size_t released) {
+      found_ = {unknown, released};
       ++recoveries_;
     });
     process_.settle();
-    return found;
+    return found_;
   }
   Ledger& ledger() { return process_.ledger(); }
   void pass(std::int64_t time_ms) { wall_ms += time_ms; }
@@ -214,7 +213,8 @@ class LedgerTest : public testing::Test {
   TemporaryFolder folder_;
   FaultDisk disk_;
   LedgerProcess process_{folder_.path(), &disk_};
-  int recoveries_ = 0;
+  int recoveries_ = 0;                         // that are done
+  std::pair<std::size_t, std::size_t> found_;  // by the last: unknown, released
 };
 
 }  // namespace outrigger::filters

@@ -31,6 +31,7 @@ StoredAnswer short_answer() {
                  .length = 5};
   answer.length = 5;
   answer.body = std::string("{\"\0}\xff", 5);
+  answer.trailers = {{"x-checksum", "abc"}, {"x-empty", ""}};
   return answer;
 }
 
@@ -71,6 +72,7 @@ void expect_same(const StoredRecord& read, const StoredRecord& written) {
   ASSERT_EQ(read.answer.has_value(), written.answer.has_value());
   if (!read.answer) return;
   EXPECT_EQ(read.answer->head, written.answer->head);
+  EXPECT_EQ(read.answer->trailers, written.answer->trailers);
   EXPECT_EQ(read.answer->length, written.answer->length);
   EXPECT_EQ(read.answer->body, written.answer->body);
   EXPECT_EQ(read.answer->blob, written.answer->blob);
@@ -90,6 +92,7 @@ std::vector<StoredRecord> records() {
   all.back().record.promised = false;
   all.push_back(full_record());
   all.back().answer->head.fields.clear();
+  all.back().answer->trailers.clear();
   all.back().record.doubtful = false;
   for (std::size_t state = 0; state < kRecordStates.size(); ++state) {
     all.emplace_back();

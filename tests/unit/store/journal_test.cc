@@ -305,6 +305,43 @@ TEST_F(JournalTest, OnAFullDiskEveryBatchIsRefusedUntilThereIsRoom) {
   EXPECT_EQ(get("d"), "1");
 }
 
+// What has begun can end in the room of the ballast.
+TEST_F(JournalTest, ABatchThatFindsNoRoomIsWrittenInTheRoomThatWasKeptForIt) {
+  journal_.reset();
+  std::filesystem::remove(folder_ + "/ballast");
+  open();
+  drain();
+  EXPECT_FALSE(journal_->tight());
+  EXPECT_EQ(std::filesystem::file_size(folder_ + "/ballast"), Ballast::kBytes);
+  env_.cut_append(1);
+  put("a");
+  drain();
+  EXPECT_EQ(told_, "a+ ");
+  EXPECT_EQ(get("a"), "1");
+  EXPECT_TRUE(journal_->tight()) << "nothing new should begin";
+  EXPECT_EQ(journal_->failures(), 0u);
+  open();
+  EXPECT_EQ(get("a"), "1");
+}
+
+TEST_F(JournalTest, WithoutRoomToKeepNothingNewShouldBegin) {
+  EXPECT_TRUE(journal_->tight());
+}
+
+TEST_F(JournalTest, AWriteThatFailsOtherwiseLeavesTheRoomAlone) {
+  journal_.reset();
+  std::filesystem::remove(folder_ + "/ballast");
+  open();
+  drain();
+  env_.fail_sync(1);
+  put("a");
+  drain();
+  EXPECT_EQ(told_, "a- ");
+  EXPECT_FALSE(journal_->tight());
+  EXPECT_EQ(journal_->failures(), 1u);
+  EXPECT_TRUE(std::filesystem::exists(folder_ + "/ballast"));
+}
+
 TEST_F(JournalTest, StopFinishesWhatWasGivenAndTakesNoMore) {
   auto hold = std::make_unique<Hold>(*journal_);
   for (int i = 0; i < 50; ++i) put(fmt::format("k{}", i));
