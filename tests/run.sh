@@ -10,8 +10,9 @@ usage() {
 tests/run.sh [--quick] [--fuzz SECONDS] [--tidy] [FILTER]
 
   (nothing)       everything: lint, unit and integration tests under ASan+UBSan and TSan, fuzz
-                  seeds and a live fuzz run, real clients against the release binary, the
-                  deployment files
+                  seeds and a live fuzz run, real clients against the release binary, a release
+                  binary that is killed again and again (more: tests/crash.sh), the deployment
+                  files
   --quick         lint and the tests under ASan+UBSan only
   --fuzz SECONDS  length of each live fuzz run (default 30; 0 leaves it out)
   --tidy          also clang-tidy over all sources (slow)
@@ -158,6 +159,8 @@ with_release() {
   else
     flunk "a running stream takes nothing from the heap"
   fi
+  part "crashes"
+  counted tests/crash.sh --slice build/outrigger
   part "deployment files"
   counted "$python" tests/deploy/kubernetes.py
   counted "$python" tests/deploy/configurations.py build/outrigger

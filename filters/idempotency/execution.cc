@@ -24,6 +24,10 @@ http::Request request_of(http::Request& from) {
        {&head.method_text, &head.scheme, &head.authority, &head.target, &head.protocol}) {
     *text = head.headers.intern(*text);
   }
+  // Whoever asks again may not take the coding that this client takes.
+  for (http::Field& field : head.headers.fields()) {
+    if (field.id == http::HeaderId::kAcceptEncoding) field.value = "identity";
+  }
   return request;
 }
 
@@ -96,6 +100,7 @@ Execution::Execution(const Setup& setup, Exchange& client, Found claimed)
 
 Execution::~Execution() {
   if (!over_) give_up({Errc::kCancelled, Origin::kProxy, Phase::kNoConnection, "stopping", {}});
+  orphan_ = nullptr;  // it counts in the chain, which goes with the exchange
 }
 
 void Execution::start(TaskGroup& group, Next next) {

@@ -74,6 +74,10 @@ Status Database::reopen() {
   return open_files(Missing::kRefuse);
 }
 
+void Database::revive() {
+  if (db_ == nullptr) static_cast<void>(reopen());
+}
+
 Status Database::write(leveldb::WriteBatch& batch) {
   if (db_ == nullptr) {
     if (Status opened = reopen(); !opened) return opened;

@@ -43,6 +43,9 @@ class Database {
 
   // Gives back the room of what was deleted. Takes long.
   Status compact();
+  // Opens it again where that failed after a write that did; for whoever only reads. On the thread
+  // that writes.
+  void revive();
   // How often it was opened again after a failed write.
   [[nodiscard]] std::uint64_t reopened() const noexcept { return reopened_; }
 

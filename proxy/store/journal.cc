@@ -111,6 +111,7 @@ void Journal::keep_ballast() {
 
 // Takes as many off the front as fit into one batch.
 void Journal::work_on(Jobs& jobs) {
+  store_->revive();
   Transaction transaction(*store_);
   std::vector<std::unique_ptr<Job>> batch;
   while (!jobs.empty() && batch.size() < kBatchJobs && transaction.bytes() < kBatchBytes) {

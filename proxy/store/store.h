@@ -85,6 +85,9 @@ class Store {
   // All of it, on disk, or an error, as of Database::write().
   Status write(const Batch& batch);
 
+  // As of Database::revive().
+  void revive() { database_->revive(); }
+
   // Reads every record and holds it against its seal.
   [[nodiscard]] Result<Findings> check() const;
   Status compact() { return database_->compact(); }

@@ -7,7 +7,6 @@
 
 #include <filesystem>
 #include <functional>
-#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,21 +18,19 @@ namespace outrigger::test {
 
 class HeldDisk {
  public:
-  // `write` makes the proxy write, and returns when it has: by that the thread is found.
-  HeldDisk(pid_t proxy, const std::function<void()>& write) : proxy_(proxy) {
-    pid_t before = 0;
+  // `answers` asks the proxy for something that has to be written: whether it comes soon. It does
+  // not while the thread that is looked for is stopped.
+  HeldDisk(pid_t proxy, const std::function<bool()>& answers) {
     const bool found = eventually([&] {
-      const std::map<pid_t, std::string> counts = sleepers();
-      write();
-      std::vector<pid_t> wrote;
-      for (const auto& [thread, count] : sleepers()) {
-        const auto same = counts.find(thread);
-        if (same != counts.end() && same->second != count) wrote.push_back(thread);
+      for (const pid_t each : sleepers(proxy)) {
+        thread_ = each;
+        int signs = 0;  // one alone may be a slow machine
+        while (signs < 3 && !answers_while_held(answers) && answers()) ++signs;
+        if (signs == 3) return true;
       }
-      before = std::exchange(thread_, wrote.size() == 1 ? wrote.front() : 0);
-      return thread_ != 0 && thread_ == before;
+      return false;
     });
-    if (!found) give_up("no thread of {} looks like the one that writes", proxy);
+    if (!found) give_up("no thread of {} is the one that writes", proxy);
   }
   HeldDisk(const HeldDisk&) = delete;
   HeldDisk& operator=(const HeldDisk&) = delete;
@@ -51,21 +48,23 @@ class HeldDisk {
   }
 
  private:
-  // The threads that wait for another one, and how often each has called write().
-  [[nodiscard]] std::map<pid_t, std::string> sleepers() const {
-    std::map<pid_t, std::string> found;
-    const std::string tasks = fmt::format("/proc/{}/task", proxy_);
+  bool answers_while_held(const std::function<bool()>& answers) {
+    hold();
+    const bool answered = answers();
+    release();
+    return answered;
+  }
+  // The threads that wait for another one.
+  static std::vector<pid_t> sleepers(pid_t process) {
+    std::vector<pid_t> found;
+    const std::string tasks = fmt::format("/proc/{}/task", process);
     for (const auto& task : std::filesystem::directory_iterator(tasks)) {
       if (!read_file(task.path() / "syscall").starts_with("202 ")) continue;  // futex
-      const std::string io = read_file(task.path() / "io");
-      const std::size_t at = io.find("syscw:");
-      if (at == std::string::npos) continue;
-      found[std::stoi(task.path().filename())] = io.substr(at, io.find('\n', at) - at);
+      found.push_back(std::stoi(task.path().filename()));
     }
     return found;
   }
 
-  const pid_t proxy_;
   pid_t thread_ = 0;
   bool held_ = false;
 };

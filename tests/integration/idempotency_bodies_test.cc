@@ -102,8 +102,8 @@ TEST_P(Shape, OfAHeadRequestKeepsTheLength) {
   EXPECT_TRUE(again.complete) << again.failure;
 }
 
-// Replays of stored answers have no trailers: StoredAnswer keeps none.
-TEST_P(Shape, DISABLED_WithTrailersIsKept) {
+// A replay over HTTP/1 has a Content-Length, behind which there are no trailers.
+TEST_P(Shape, WithTrailersIsKept) {
   upstream.expect("POST /p").reply(200, "body", {{"trailer", "x-sum"}}, {{"x-sum", "7"}});
   serve_once();
   const Response first = ask(keyed("/up/p", "k", "{}", {{"te", "trailers"}}));
@@ -214,8 +214,7 @@ TEST_P(OnTheWay, AWaitingClientOfAStreamSeesThatItLives) {
   EXPECT_TRUE(is_marked(again));
 }
 
-// Who joins waits for `wait` whatever its deadline says: `deadline` stands behind `idempotency`.
-TEST_P(OnTheWay, DISABLED_ACallersDeadlineEndsHisWaitAndNotTheExecutionOfOthers) {
+TEST_P(OnTheWay, ACallersDeadlineEndsHisWaitAndNotTheExecutionOfOthers) {
   upstream.expect("POST /p").manually();
   serve_once();
   Client one = client();

@@ -368,9 +368,7 @@ void limit_files(pid_t process, rlim_t bytes) {
   ASSERT_EQ(::prlimit(process, RLIMIT_FSIZE, &limit, nullptr), 0);
 }
 
-// A store that could not be opened again after a failed write stays closed: each job reads first,
-// and only a write opens it.
-TEST_P(Restart, DISABLED_AnEndThatCannotBeKeptIsNotShownAndTheDiskIsUsedAgain) {
+TEST_P(Restart, AnEndThatCannotBeKeptIsNotShownAndTheDiskIsUsedAgain) {
   configure("idempotency: {}, replay: keyed");
   start();
   upstream.expect("POST /p").manually();
@@ -394,8 +392,8 @@ TEST_P(Restart, DISABLED_AnEndThatCannotBeKeptIsNotShownAndTheDiskIsUsedAgain) {
   }
   upstream.expect("POST /p").reply(200, "hello world");
   Response whole;
-  ASSERT_TRUE(eventually([&] { return (whole = ask("k")).status == 200; }))
-      << whole.body << process_->standard_error();
+  ASSERT_TRUE(eventually([&] { return (whole = ask("k")).status != 503; }))
+      << process_->standard_error();
   EXPECT_EQ(whole.body, "hello world");
   kill_and_start();
   EXPECT_TRUE(is_marked(ask("k")));
