@@ -77,7 +77,7 @@ TEST_F(Kept, APauseOutlivesAKill) {
   EXPECT_EQ(ask().status, 429);
   ASSERT_TRUE(eventually([&] { return kept(); }));
   stop(SIGKILL);
-  EXPECT_TRUE(store_command("check").first.starts_with("2 records"));
+  EXPECT_TRUE(store_command("check").first.starts_with("3 records"));
   start();
   const Response refused = ask();
   EXPECT_EQ(refused.status, 429);

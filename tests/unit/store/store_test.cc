@@ -321,7 +321,7 @@ TEST_F(StoreTest, ABackupIsAStoreLikeItself) {
   const auto opened = Store::open(
       {.folder = copy, .encryption_key = Secret("operator"), .previous_key = {}, .env = nullptr});
   ASSERT_TRUE(opened);
-  EXPECT_EQ((*opened)->check()->records, 2500u);
+  EXPECT_EQ((*opened)->check()->records, 2501u);
   EXPECT_EQ((*opened)->check()->damaged_records, 0u);
 }
 
