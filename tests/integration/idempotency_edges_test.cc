@@ -17,17 +17,6 @@ class OnceEdge : public Once {
   [[nodiscard]] std::string protocol() const {
     return h2_upstream() ? "protocol: http2" : "protocol: http1";
   }
-  // Its client leaves once the upstream has it.
-  Held leave_behind(const std::string& path, const std::string& key) {
-    upstream.expect("POST " + path).manually();
-    Client one = client();
-    const auto call = one.begin(keyed("/up" + path, key));
-    Held served = upstream.accept();
-    const std::size_t lines = proxy().access_log().size();
-    call->cancel();
-    EXPECT_TRUE(eventually([&] { return proxy().access_log().size() > lines; }));
-    return served;
-  }
 };
 INSTANTIATE_TEST_SUITE_P(, OnceEdge, ::testing::ValuesIn(kBothProtocols), protocols_name);
 
