@@ -132,7 +132,9 @@ constexpr Block kIdempotency{
     "idempotency",
     "A request with a key is executed once, over restarts of the client and of the proxy: a "
     "repetition gets the stored answer, or joins the call in flight; what may have been executed "
-    "is found out, or told, and never guessed. `none` passes keys on as they are.",
+    "is found out, or told, and never guessed. The first request's deadline holds for the "
+    "execution, and answers are asked for without compression, since others may read them. `none` "
+    "passes keys on as they are.",
     kGroups, default_of<Idempotency>, "keep"};
 constexpr Block kUpstreamKey{"idempotency.upstream", "How the upstream is told the key.",
                              kUpstreamGroups, default_of<UpstreamKey>, "header"};

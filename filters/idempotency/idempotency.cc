@@ -353,11 +353,13 @@ std::unexpected<Error> Idempotency::refuse(Exchange& exchange, Reply why,
     case Reply::kDead:
       return say("dead_lettered", fmt::format("{} was given up", by));
     case Reply::kWait:
-      return say("outcome_unknown",
-                 fmt::format("{} may have been executed, and its answer was lost; once you know, "
-                             "repeat it with Outrigger-Resolve: resubmit (it was not) or discard "
-                             "(it was)",
-                             by));
+      return say(
+          "outcome_unknown",
+          fmt::format(
+              "{} may have been executed: its answer was lost, or did not say; once you know, "
+              "repeat it with Outrigger-Resolve: resubmit (it was not) or discard "
+              "(it was)",
+              by));
     default:
       exchange.retry_after = kComeBack;
       return say("idempotency_in_flight", fmt::format("{} is being executed", by));

@@ -88,7 +88,8 @@ StoredAnswer read_answer(Reader& in) {
   answer.length = in.number<std::uint64_t>();
   answer.blob = in.text();
   answer.body = in.text();
-  answer.head.length = answer.length;
+  if (answer.trailers.empty())
+    answer.head.length = answer.length;  // else a message has no room for them
   return answer;
 }
 

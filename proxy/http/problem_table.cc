@@ -189,7 +189,8 @@ constexpr ProblemKind kKinds[] = {
      "The request method or its coding is not one that the proxy handles.",
      "Use a standard method."},
     {"outcome_unknown", 409, "http_request_denied", "Whether it was executed is not known",
-     "A request with this idempotency key may have been executed: its answer was lost. The "
+     "A request with this idempotency key may have been executed: its answer was lost, or did not "
+     "say. The "
      "upstream "
      "does not know keys, or not for so long, and there is no way to ask it, so nothing is sent "
      "again on a guess.",

@@ -103,7 +103,7 @@ TEST_P(Shape, OfAHeadRequestKeepsTheLength) {
 }
 
 // A replay over HTTP/1 has a Content-Length, behind which there are no trailers.
-TEST_P(Shape, DISABLED_WithTrailersIsKept) {
+TEST_P(Shape, WithTrailersIsKept) {
   upstream.expect("POST /p").reply(200, "body", {{"trailer", "x-sum"}}, {{"x-sum", "7"}});
   serve_once();
   const Response first = ask(keyed("/up/p", "k", "{}", {{"te", "trailers"}}));
