@@ -48,7 +48,7 @@ class RecoverJob final : public store::Job {
     const std::string key = name.substr(kInFlightPrefix.size());
     if (records_.find(key) != nullptr) return true;
     auto found = records_.load(store, key);
-    if (!found) return false;
+    if (!found) return found.error().reason == "store_corrupt";  // it is not mended by a repetition
     if (!records_.erase_remains(store, key, *found ? (*found)->answer : std::nullopt)) return false;
     if (!*found) return true;
     LiveRecord live;
