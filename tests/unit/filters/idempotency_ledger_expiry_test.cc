@@ -154,10 +154,16 @@ TEST_F(LedgerTest, AnAnswerThatIsOverStaysSoThoughSomebodyReadsIt) {
 
 TEST_F(LedgerTest, PartsThatSomebodyReadsStayWhenTheKeyIsUsedAnew) {
   completed("a", kLong, kReusable);
-  const Found reader = ask("a", kReusable);
+  Found reader = ask("a", kReusable);
   pass(kKeep);
-  ASSERT_EQ(reply("a", kReusable), Reply::kExecute);
+  completed("a", "second", kReusable);
+  EXPECT_EQ(replayed("a", kReusable), "second");
   EXPECT_TRUE(body_of(*reader.answer) == kLong);
+  expect_right_books();
+  reader.lease.reset();
+  sweep();
+  EXPECT_EQ(books().chunks, 0u);
+  expect_right_books();
 }
 
 // A sweep that comes by while a key is at work leaves nothing behind.
@@ -173,6 +179,21 @@ TEST_F(LedgerTest, AKeyThatIsAtWorkWhenItIsDueIsSweptLater) {
   pass(kKeep + kRemember);
   sweep();
   EXPECT_EQ(ledger().counts().records, 0);
+  expect_right_books();
+}
+
+// Nothing of its work may ever be written.
+TEST_F(LedgerTest, ASweepPassesByNoKeyThatIsAtWork) {
+  completed("a", kLong, kReusable);
+  completed("b", kLong, kReusable);
+  pass(kKeep);
+  claim("a", kReusable);
+  sweep();
+  EXPECT_EQ(stored("b")->record.state, RecordState::kTombstone);
+  restart();
+  sweep();
+  EXPECT_EQ(stored("a")->record.state, RecordState::kTombstone);
+  EXPECT_EQ(books().chunks, 0u);
   expect_right_books();
 }
 

@@ -31,7 +31,14 @@ StoredAnswer short_answer() {
                  .length = 5};
   answer.length = 5;
   answer.body = std::string("{\"\0}\xff", 5);
+  return answer;
+}
+
+// Its message has no room for a length.
+StoredAnswer answer_with_trailers() {
+  StoredAnswer answer = short_answer();
   answer.trailers = {{"x-checksum", "abc"}, {"x-empty", ""}};
+  answer.head.length.reset();
   return answer;
 }
 
@@ -92,8 +99,9 @@ std::vector<StoredRecord> records() {
   all.back().record.promised = false;
   all.push_back(full_record());
   all.back().answer->head.fields.clear();
-  all.back().answer->trailers.clear();
   all.back().record.doubtful = false;
+  all.push_back(full_record());
+  all.back().answer = answer_with_trailers();
   for (std::size_t state = 0; state < kRecordStates.size(); ++state) {
     all.emplace_back();
     all.back().record.state = static_cast<RecordState>(state);
@@ -116,6 +124,16 @@ TEST(StoredRecord, AReplayedAnswerHasALength) {
   const auto read = read_record(write_record(stored));
   ASSERT_TRUE(read);
   EXPECT_EQ(read->answer->head.length, 5u);
+}
+
+TEST(StoredRecord, AReplayedAnswerWithTrailersHasNone) {
+  StoredRecord stored = full_record();
+  stored.answer = answer_with_trailers();
+  stored.answer->head.length = 5;
+  const auto read = read_record(write_record(stored));
+  ASSERT_TRUE(read);
+  EXPECT_FALSE(read->answer->head.length);
+  EXPECT_EQ(read->answer->length, 5u);
 }
 
 TEST(StoredRecord, CutAnywhereItIsRefused) {
