@@ -160,6 +160,23 @@ TEST_F(LedgerFailure, AnEndThatIsNotOnDiskLeavesTheKeyInDoubt) {
   EXPECT_EQ(ledger().counts().in_flight, 1) << "the first one's";
 }
 
+TEST_F(LedgerFailure, WhoeverComesTogetherWithAnEndThatIsNotOnDiskHasNothing) {
+  const Running execution = sent("a");
+  bool refused = false;
+  process_.run_in_step([&] {
+    ledger().leave(execution.key, {now(kUnexecuted)}, execution.rules);
+    process_.spawn([](Task<Result<Found>> asking, bool& no) -> Task<void> {
+      no = !co_await std::move(asking);
+    }(ledger().ask(process_.loop, question_of("a", kUnsent)), refused));
+    refuse_next();
+  });
+  expect_hit();
+  EXPECT_TRUE(refused);
+  EXPECT_EQ(ledger().counts().in_flight, 1) << "the first one's";
+  EXPECT_EQ(reply("a"), Reply::kWait);
+  expect_right_books();
+}
+
 // The parts are named by a mark, of which there is one.
 TEST_F(LedgerFailure, PartsOfAnExecutionWhoseEndIsNotOnDiskAreErasedInTheEnd) {
   Running execution = sent("a", kKeyed);

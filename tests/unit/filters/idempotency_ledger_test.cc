@@ -86,6 +86,26 @@ TEST_F(LedgerTest, OfManyThatComeTogetherOneHasTheKey) {
   EXPECT_EQ(ledger().counts().in_flight, 1);
 }
 
+TEST_F(LedgerTest, WhoeverComesTogetherWithAnEndBeginsAnew) {
+  const Running execution = sent("a");
+  Found after;
+  process_.run_in_step([&] {
+    ledger().leave(execution.key, {now(kUnexecuted)}, execution.rules);
+    process_.spawn([](Task<Result<Found>> asking, Found& into) -> Task<void> {
+      auto found = co_await std::move(asking);
+      if (found) into = std::move(*found);
+    }(ledger().ask(process_.loop, question_of("a", kUnsent)), after));
+  });
+  ASSERT_EQ(after.reply, Reply::kExecute);
+  EXPECT_NE(after.running, execution.recording) << "which has failed";
+  EXPECT_EQ(ledger().counts().in_flight, 1);
+  Running again = running("a", kUnsent, after);
+  ASSERT_TRUE(advance(again, {kSend}));
+  ASSERT_TRUE(complete(again, "second"));
+  EXPECT_EQ(replayed("a"), "second");
+  expect_right_books();
+}
+
 TEST_F(LedgerTest, AnotherRequestWithTheKeyIsRefusedInEveryState) {
   const auto other = [&](std::string_view name) { return reply(name, kUnsent, "b"); };
   Running execution = claim("a");
