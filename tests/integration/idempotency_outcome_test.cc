@@ -188,7 +188,9 @@ TEST_P(Outcome, OfARefusedConnectionOrStreamFreesTheKey) {
     upstream.expect("POST /p").before_body().rst_stream(NGHTTP2_REFUSED_STREAM);
     upstream.expect("POST /p").reply(201, "made");
     serve_once();
-    EXPECT_GE(ask(keyed("/up/p", "k")).status, 502);
+    // It is sent again unseen where none of its body was taken; else the client hears of it.
+    const Response first = ask(keyed("/up/p", "k"));
+    EXPECT_TRUE(first.status == 201 || first.status >= 502) << first.status;
     EXPECT_EQ(ask(keyed("/up/p", "k")).body, "made");
     return;
   }
