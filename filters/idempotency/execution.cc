@@ -121,12 +121,11 @@ Task<void> Execution::run(std::shared_ptr<Execution> self, Next next) {
 }
 
 Task<void> Execution::execute(Next next) {
-  bool found = false;
   const bool asks = record_.state == RecordState::kUnknown &&
                     !may_send_unknown(record_, rules_, ledger_.now_ms());
   Result<http::Response> outcome = std::unexpected(Error{});
   if (asks) {
-    outcome = co_await resolve(next, found);
+    outcome = co_await resolve(next);
   } else {
     outcome = co_await next(exchange_);
   }
@@ -135,22 +134,18 @@ Task<void> Execution::execute(Next next) {
                    "an upgrade that was not asked for");
   }
   if (!outcome) co_return give_up(std::move(outcome).error());
-  found = found || outcome->head.headers.find("outrigger-verified") != nullptr;
-  const ExecutionEnd ending = found             ? ExecutionEnd::kFound
-                              : keeps(*outcome) ? ExecutionEnd::kKept
-                                                : ExecutionEnd::kFailed;
+  const ExecutionEnd ending = end_of(outcome->head.status);
   co_await record(std::move(*outcome), ending);
 }
 
 // What may have been executed, by a process before this one or an execution that failed: the
 // upstream is asked first.
-Task<Result<http::Response>> Execution::resolve(Next next, bool& found) {
+Task<Result<http::Response>> Execution::resolve(Next next) {
   const Rewinder body(exchange_);
   Verifier verifier(*policies_.verify, exchange_, next);
   auto answer = co_await verifier.ask(body.whole());
   if (!answer) co_return std::unexpected(std::move(answer).error());
-  found = answer->has_value();
-  if (found) co_return std::move(**answer);
+  if (*answer) co_return std::move(**answer);
   co_return co_await next(exchange_);
 }
 
@@ -185,13 +180,17 @@ Task<Status> Execution::before_send(Exchange& sending) {
   co_return Status{};
 }
 
-// A fixed answer of a fallback, or one of our own, is nothing that the key was executed for.
-bool Execution::keeps(const http::Response& response) const noexcept {
-  if (exchange_.attempts.empty() || exchange_.fallback == "answer") return false;
+// A fixed answer of a fallback, or one of our own, is nothing that the key was executed for. A
+// probe's is the last word only where it found what it looked for.
+ExecutionEnd Execution::end_of(int status) const noexcept {
   const bool theirs =
       exchange_.source == Source::kUpstream || exchange_.source == Source::kFallback;
+  if (exchange_.attempts.empty() || exchange_.fallback == "answer" || !theirs) {
+    return ExecutionEnd::kFailed;
+  }
   const Attempt& last = exchange_.attempts.back();
-  return theirs && last.judged && is_kept(last.verdict, response.head.status);
+  if (last.probe) return ExecutionEnd::kFound;
+  return last.judged && is_kept(last.verdict, status) ? ExecutionEnd::kKept : ExecutionEnd::kFailed;
 }
 
 Task<void> Execution::record(http::Response response, ExecutionEnd ending) {
@@ -227,10 +226,7 @@ Task<Status> Execution::copy(http::Body& body, ExecutionEnd& ending) {
       recording_->append(bytes.view());
     }
   }
-  // A stream's verdict is known at its end.
-  const bool good = exchange_.attempts.empty() || exchange_.attempts.back().probe ||
-                    is_kept(exchange_.attempts.back().verdict, answer_.head.status);
-  if (!good) ending = ExecutionEnd::kFailed;
+  if (ending == ExecutionEnd::kKept) ending = end_of(answer_.head.status);  // a stream's is known
   co_return Status{};
 }
 

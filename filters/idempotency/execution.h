@@ -43,7 +43,6 @@ class Execution final : public std::enable_shared_from_this<Execution>, private 
   void abandon(const Error& why) { give_up(why); }
   // How it went so far, for the log and the headers of the client that began it.
   void tell(Exchange& client);
-  [[nodiscard]] Exchange& exchange() noexcept { return exchange_; }
 
  private:
   class Silent final : public http::ResponseSink {  // nobody in particular waits for it
@@ -55,12 +54,11 @@ class Execution final : public std::enable_shared_from_this<Execution>, private 
 
   static Task<void> run(std::shared_ptr<Execution> self, Next next);
   Task<void> execute(Next next);
-  Task<Result<http::Response>> resolve(Next next, bool& found);
+  Task<Result<http::Response>> resolve(Next next);
   Task<Status> before_send(Exchange& sending) override;
-  [[nodiscard]] bool keeps(const http::Response& response) const noexcept;
+  [[nodiscard]] ExecutionEnd end_of(int status) const noexcept;
   Task<void> record(http::Response response, ExecutionEnd ending);
   Task<Status> copy(http::Body& body, ExecutionEnd& ending);
-  void pass(std::string_view bytes);
   void keep(std::string_view bytes);
   Task<Status> commit(ExecutionEnd ending);
   void give_up(Error error);
@@ -90,7 +88,6 @@ class Execution final : public std::enable_shared_from_this<Execution>, private 
   Exchange exchange_;
 };
 
-// The head of an answer as it is stored: without what belongs to one connection.
 [[nodiscard]] StoredHead stored_head(const http::Response& response);
 [[nodiscard]] http::ResponseHead response_head(const StoredHead& stored);
 

@@ -74,13 +74,4 @@ std::optional<Fingerprint> fingerprint_as(FingerprintKind kind, const http::Requ
   return Fingerprint{kind, sha256.finish()};
 }
 
-Fingerprint fingerprint_of(const http::RequestHead& head, std::string_view body,
-                           const config::Idempotency& policy) {
-  if (policy.fingerprint == config::FingerprintOf::kJson) {
-    const auto canonical = fingerprint_as(FingerprintKind::kCanonical, head, body, policy.exclude);
-    if (canonical) return *canonical;
-  }
-  return *fingerprint_as(FingerprintKind::kRaw, head, body, {});
-}
-
 }  // namespace outrigger::filters

@@ -7,7 +7,6 @@
 #include <string>
 #include <string_view>
 
-#include "config/policies.h"
 #include "filters/idempotency/digest.h"
 #include "filters/idempotency/reply.h"
 #include "proxy/http/message.h"
@@ -35,9 +34,5 @@ class RawFingerprint {
                                                         const http::RequestHead& head,
                                                         std::string_view body,
                                                         std::span<const std::string> exclude);
-
-// Made as the policy says; of the bytes where the body has no canonical form.
-[[nodiscard]] Fingerprint fingerprint_of(const http::RequestHead& head, std::string_view body,
-                                         const config::Idempotency& policy);
 
 }  // namespace outrigger::filters

@@ -263,8 +263,8 @@ Idempotency::Outcome Idempotency::resume(Exchange& exchange, Next next) {
   question.only_reads = true;
   CO_TRY(Found found, co_await context_.once.ledger.ask(exchange.loop, std::move(question)));
   found.key = position->key;
-  if (found.request_id != position->execution)
-    found.reply = Reply::kGone;  // that is another answer
+  // That of another execution is another answer.
+  if (found.request_id != position->execution) found.reply = Reply::kGone;
   if (found.reply == Reply::kJoin) {
     co_return co_await join(exchange, std::move(found), position->offset);
   }
@@ -343,7 +343,8 @@ std::unexpected<Error> Idempotency::refuse(Exchange& exchange, Reply why,
     return std::unexpected(
         Error{Errc::kOverload, Origin::kProxy, Phase::kNoConnection, reason, std::move(detail)});
   };
-  const std::string by = fmt::format("request {}", found.request_id);
+  const std::string by =
+      found.request_id.empty() ? "an earlier request" : fmt::format("request {}", found.request_id);
   switch (why) {
     case Reply::kMismatch:
       return say("idempotency_key_reused",

@@ -87,7 +87,6 @@ class AskJob final : public store::Job {
     return answer;
   }
 
-  // Nobody is at work on it.
   // Nobody is at work on it; `left`: since an earlier job of this batch, if it is one.
   Result<Found> first(store::Transaction& store, const LiveRecord* left) {
     auto found = records_.load(store, question_.key);

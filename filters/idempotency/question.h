@@ -41,7 +41,9 @@ struct Found {
   // The record's fingerprint is of the kind that the question lacks: ask again with it.
   bool needs_canonical = false;
   Record record;
-  std::shared_ptr<Recording> running;  // kExecute: to be written by who asked. kJoin: to be read
+  // kExecute: to be written by who asked, or nothing: the key is in use, and the question `fresh`,
+  // so that it is executed without a record. kJoin: to be read.
+  std::shared_ptr<Recording> running;
   std::optional<StoredAnswer> answer;  // kReplay
   std::shared_ptr<BlobLease> lease;    // kReplay
   std::string blob;                    // kExecute: the name for chunks of the answer

@@ -246,7 +246,8 @@ bool Recording::ready(std::uint64_t offset) const {
 }
 
 std::string_view Recording::find(std::uint64_t offset) const noexcept {
-  if (offset >= bytes_) return {};
+  const bool there = offset < bytes_ && !chunks_.empty() && offset >= chunks_.front().begin;
+  if (!there) return {};  // not yet, or not any more
   const auto after = std::ranges::upper_bound(chunks_, offset, {}, &Chunk::begin);
   const Chunk& chunk = *std::prev(after);
   const std::uint64_t filled = std::min<std::uint64_t>(chunk.capacity, bytes_ - chunk.begin);

@@ -41,9 +41,6 @@ def arguments():
     parser.add_argument(
         "--self-check", action="store_true", help="break all of it, one after the other"
     )
-    parser.add_argument(
-        "--unmended", action="store_true", help="try as well what is known to fail"
-    )
     parser.add_argument("--keep", action="store_true", help="leave the folder with store and log")
     given = parser.parse_args()
     if given.seed is None:
@@ -67,7 +64,6 @@ def one_round(given, number, kills, seconds, book, broken):
         kills=kills,
         seconds=seconds,
         broken=broken,
-        unmended=given.unmended,
     )
     try:
         asyncio.run(rounds.Round(setup, book).run())

@@ -88,9 +88,7 @@ def record_of(value):
 class Snapshot:
     """What is in the store's files."""
 
-    def __init__(self, folder, unmended):
-        # A record that is claimed anew loses its time, and its entry stays (AskJob::claim).
-        self._stale_is_wrong = unmended
+    def __init__(self, folder):
         values = table.read(folder / "state")
         self.records, self.marks, self.due = {}, {}, set()
         self.chunks = collections.defaultdict(dict)
@@ -143,8 +141,7 @@ class Snapshot:
         for expires, key in self.due:
             if key not in self.records or self.records[key].expires != expires:
                 self.stale += 1
-                if self._stale_is_wrong:
-                    yield f"the index of what expires has {key.hex()[-12:]}, which does not then"
+                yield f"the index of what expires has {key.hex()[-12:]}, which does not then"
 
     def _defects_of_chunks(self):
         owned = {record.blob for record in self.records.values() if record.blob}

@@ -36,7 +36,6 @@ class Setup:
     kills: int
     seconds: float
     broken: str | None
-    unmended: bool  # what is known to fail is tried as well
 
 
 class Round:
@@ -73,7 +72,7 @@ class Round:
             self._rng("upstream"), self._moments, self._book, routes.ROUTES, owners, setup.broken
         )
         ports = (listen, *others, await above.start())
-        tried = routes.tried(setup.unmended)
+        tried = list(routes.ROUTES.values())
         self._proxy.config.write_text(
             routes.configuration(
                 self._rng("policies"),
@@ -189,7 +188,7 @@ class Round:
         if self._setup.encrypted:
             return
         try:
-            now = records.Snapshot(self._proxy.store, self._setup.unmended)
+            now = records.Snapshot(self._proxy.store)
         except UNREADABLE as error:
             self._book.violated("I9", f"the store cannot be read: {error!r}")
             return

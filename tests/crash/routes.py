@@ -19,7 +19,6 @@ class Route:
     weight: float = 1.0  # how often it is called
     once: bool = True  # a second effect does harm
     idempotency: str = "{}"
-    unmended: str = ""  # why it is left out until the proxy is mended
     resumes: bool = False  # a client goes on where its stream was cut
     brief: bool = False  # answers and keys are forgotten soon
     unknown: str = "never"  # `outcome_unknown` may be the last word: never, late or always
@@ -73,7 +72,6 @@ ROUTES = {
             path=_CHAT,
             idempotency="{resume: true}",
             resumes=True,
-            unmended="an event id does not say of which execution it is: streams are mixed",
         ),
         Route(
             "brief",
@@ -95,11 +93,6 @@ ROUTES = {
         ),
     )
 }
-
-
-def tried(unmended):
-    """With `unmended`: those as well that are known to fail."""
-    return [route for route in ROUTES.values() if unmended or not route.unmended]
 
 
 # Only the proxy's own crashes are tried, and nothing waits for long.

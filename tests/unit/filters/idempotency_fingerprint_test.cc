@@ -132,9 +132,11 @@ http::RequestHead post(std::string_view target) {
   return head;
 }
 Fingerprint by(config::FingerprintOf of, std::string_view body) {
-  config::Idempotency policy;
-  policy.fingerprint = of;
-  return fingerprint_of(post("/v1"), body, policy);
+  const http::RequestHead head = post("/v1");
+  const auto canonical = of == config::FingerprintOf::kJson
+                             ? fingerprint_as(FingerprintKind::kCanonical, head, body, {})
+                             : std::nullopt;
+  return canonical ? *canonical : *fingerprint_as(FingerprintKind::kRaw, head, body, {});
 }
 Fingerprint by_bytes(std::string_view body) {
   return by(config::FingerprintOf::kBytes, body);
