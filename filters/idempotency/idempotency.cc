@@ -159,6 +159,12 @@ Idempotency::Outcome Idempotency::look(Exchange& exchange, Next next) {
 }
 
 Idempotency::Outcome Idempotency::handle_once(Exchange& exchange, Next next, RequestKey key) {
+  if (!exchange.resolve.empty() && resolution_of(exchange.resolve) == Resolution::kNone) {
+    co_return std::unexpected(
+        client_error("http_request_error",
+                     "Outrigger-Resolve is neither resubmit (it was not executed) nor "
+                     "discard (it was)"));
+  }
   Call call;
   call.key = std::move(key);
   call.owner = owner_of(context_.once.secret, policy_, exchange.request.head,

@@ -183,6 +183,26 @@ TEST_P(Outcome, ProvablyNothingFreesTheKey) {
   }
 }
 
+TEST_P(Outcome, IsSettledByAPerson) {
+  serve_once();
+  const auto said = [&](const char* word) {
+    return ask(keyed("/up/p", "k", "{}", {{"Outrigger-Resolve", word}}));
+  };
+  upstream.expect("POST /p").reply(500, "who knows");
+  EXPECT_EQ(ask(keyed("/up/p", "k")).status, 500);
+  expect_problem(ask(keyed("/up/p", "k")), 409, "outcome_unknown");
+  EXPECT_EQ(said("perhaps").status, 400) << "neither of the words that there are";
+  EXPECT_EQ(hits(), 1u);
+  upstream.expect("POST /p").reply(201, "made");
+  EXPECT_EQ(said("resubmit").body, "made");
+  EXPECT_TRUE(is_marked(ask(keyed("/up/p", "k"))));
+  upstream.expect("POST /q").reply(500, "who knows");
+  EXPECT_EQ(ask(keyed("/up/q", "q")).status, 500);
+  EXPECT_EQ(ask(keyed("/up/q", "q", "{}", {{"Outrigger-Resolve", "discard"}})).status, 410);
+  expect_problem(ask(keyed("/up/q", "q")), 410, "answer_gone");
+  EXPECT_EQ(hits("/q"), 1u);
+}
+
 TEST_P(Outcome, OfARefusedConnectionOrStreamFreesTheKey) {
   if (h2_upstream()) {
     upstream.expect("POST /p").before_body().rst_stream(NGHTTP2_REFUSED_STREAM);
