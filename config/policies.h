@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "config/cache_policies.h"
+#include "config/json_match.h"
 #include "config/once_policies.h"
 #include "proxy/base/duration.h"
 #include "proxy/base/secret.h"
@@ -54,18 +56,6 @@ struct HeaderMatch {
   std::string name;  // lower case
   std::string value;
   bool operator==(const HeaderMatch&) const = default;
-};
-
-// `json: {/temperature: 0}`, `{/total: {at_least: 1}}`, `{/message: {contains: quota}}`,
-// `{/id: "*"}` (there, whatever it is).
-struct JsonMatch {
-  enum class Test : std::uint8_t { kEquals, kAtLeast, kAtMost, kContains, kPresent };
-  std::string pointer;  // RFC 6901; a part "*" is every element of a list
-  Test test = Test::kEquals;
-  // Of kEquals (a number, true, false and null as written) and kContains (any case).
-  std::string text = {};
-  double number = 0;  // kAtLeast, kAtMost
-  bool operator==(const JsonMatch&) const = default;
 };
 
 // What a verdict says something of: the breaker and the cooldown that it moves.

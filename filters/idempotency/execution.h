@@ -13,7 +13,7 @@
 #include "filters/filter.h"
 #include "filters/idempotency/course.h"
 #include "filters/idempotency/ledger.h"
-#include "filters/idempotency/recording.h"
+#include "filters/recording/recording.h"
 #include "proxy/runtime/task_group.h"
 
 namespace outrigger::filters {

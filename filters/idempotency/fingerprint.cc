@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "filters/idempotency/canonical_json.h"
+#include "filters/json/canonical_json.h"
 
 namespace outrigger::filters {
 namespace {

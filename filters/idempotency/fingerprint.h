@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "filters/idempotency/digest.h"
+#include "filters/digest/digest.h"
 #include "filters/idempotency/reply.h"
 #include "proxy/http/message.h"
 

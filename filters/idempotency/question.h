@@ -7,9 +7,9 @@
 #include <string>
 
 #include "filters/idempotency/record.h"
-#include "filters/idempotency/recording.h"
 #include "filters/idempotency/reply.h"
 #include "filters/idempotency/stored_record.h"
+#include "filters/recording/recording.h"
 
 namespace outrigger::filters {
 

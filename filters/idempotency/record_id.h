@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "config/policies.h"
-#include "filters/idempotency/digest.h"
+#include "filters/digest/digest.h"
 #include "filters/idempotency/request_key.h"
 #include "proxy/http/message.h"
 

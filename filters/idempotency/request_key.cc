@@ -8,7 +8,7 @@
 #include <fmt/format.h>
 
 #include "config/json_pointer.h"
-#include "filters/idempotency/digest.h"
+#include "filters/digest/digest.h"
 #include "filters/json/json_text.h"
 #include "filters/sign/sigv4.h"
 #include "proxy/base/json_checker.h"

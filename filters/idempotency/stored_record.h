@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "filters/idempotency/record.h"
-#include "filters/idempotency/recording.h"
 #include "filters/idempotency/reply.h"
+#include "filters/recording/recording.h"
 
 namespace outrigger::filters {
 

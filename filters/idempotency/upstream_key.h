@@ -5,7 +5,7 @@
 #include <string>
 
 #include "config/policies.h"
-#include "filters/idempotency/digest.h"
+#include "filters/digest/digest.h"
 #include "filters/idempotency/record_id.h"
 #include "filters/idempotency/request_key.h"
 

@@ -5,7 +5,7 @@
 #include <set>
 #include <vector>
 
-#include "filters/idempotency/canonical_json.h"
+#include "filters/json/canonical_json.h"
 #include "filters/sign/sigv4.h"
 #include "proxy/base/json_checker.h"
 #include "proxy/base/random.h"

@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include "filters/idempotency/recording.h"
+#include "filters/recording/recording.h"
 #include "proxy/runtime/event_loop.h"
 #include "proxy/runtime/frame_pool.h"
 #include "tests/unit/filters/recording_fixture.h"

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "filters/idempotency/recording.h"
+#include "filters/recording/recording.h"
 #include "proxy/http/headers.h"
 #include "proxy/runtime/task_group.h"
 

@@ -1,4 +1,4 @@
-#include "filters/idempotency/digest.h"
+#include "filters/digest/digest.h"
 
 #include <cstdlib>
 

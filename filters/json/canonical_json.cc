@@ -1,4 +1,4 @@
-#include "filters/idempotency/canonical_json.h"
+#include "filters/json/canonical_json.h"
 
 #include <algorithm>
 #include <charconv>

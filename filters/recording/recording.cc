@@ -1,4 +1,4 @@
-#include "filters/idempotency/recording.h"
+#include "filters/recording/recording.h"
 
 #include <algorithm>
 #include <cassert>
