@@ -19,12 +19,13 @@ import sys
 import tempfile
 
 sys.dont_write_bytecode = True  # leave no __pycache__ in the tree
+import caching
 import measure
 import report
 from lab import UPSTREAM, Lab, note
 from peers import PEERS, SICK_PATH
 
-SECTIONS = ("h1", "h2", "tls", "refused", "latency", "keyed", "streams", "start")
+SECTIONS = ("h1", "h2", "tls", "refused", "latency", "keyed", "cache", "streams", "start")
 SIZES = ("1k", "64k", "1m")
 
 
@@ -41,12 +42,7 @@ def load(mode, port, path, seconds):
 
 def throughput(lab, mode):
     """{size: {peer: {cpu_us, rate, memory}}}: of a request, in a second, after the load."""
-    started = {
-        peer: process
-        for peer in lab.peers
-        if mode in peer.modes
-        if (process := lab.start_peer(peer, mode))
-    }
+    started = lab.start_peers(mode)
     results = {}
     for size in lab.arguments.sizes:
         samples = {peer: [] for peer in started}
@@ -68,8 +64,7 @@ def throughput(lab, mode):
             if values
         }
         note(f"measured {mode} {size}")
-    for process, _ in started.values():
-        lab.stop(process)
+    lab.stop_peers(started)
     return results
 
 
@@ -77,12 +72,7 @@ def refused(lab):
     """{peer: {cpu_us, rate}}: a call that Outrigger's open breaker refuses, beside one of 1 KiB that
     the floor relays."""
     paths = {"floor": "/bench/1k", "outrigger": SICK_PATH}
-    started = {
-        peer: process
-        for peer in lab.peers
-        if peer.name in paths
-        if (process := lab.start_peer(peer, "h1"))
-    }
+    started = lab.start_peers("h1", paths)
     samples = {peer: [] for peer in started}
     for _ in range(lab.arguments.rounds):
         for peer, (process, port) in started.items():
@@ -96,8 +86,7 @@ def refused(lab):
                 samples[peer].append((spent / done * 1e6, rate))
             except (measure.LoadError, subprocess.TimeoutExpired) as error:
                 note(f"refused {peer.name}: {error}")
-    for process, _ in started.values():
-        lab.stop(process)
+    lab.stop_peers(started)
     note("measured refused")
     return {
         peer.name: dict(zip(("cpu_us", "rate"), map(median, zip(*values))))
@@ -108,7 +97,7 @@ def refused(lab):
 
 def added_latency(lab):
     """{peer: {p50, p99}}: what a proxy adds to the direct call, in microseconds."""
-    started = {peer: process for peer in lab.peers if (process := lab.start_peer(peer, "h1"))}
+    started = lab.start_peers("h1")
     tool = str(lab.tools / "latency")
     requests = 2000 if lab.arguments.quick else 10000
     samples = {peer: [] for peer in started}
@@ -120,8 +109,7 @@ def added_latency(lab):
                 samples[peer].append((through[0] - direct[0], through[2] - direct[2]))
             except (measure.LoadError, subprocess.TimeoutExpired) as error:
                 note(f"latency {peer.name}: {error}")
-    for process, _ in started.values():
-        lab.stop(process)
+    lab.stop_peers(started)
     note("measured latency")
     return {
         peer.name: dict(zip(("p50", "p99"), map(median, zip(*values))))
@@ -163,6 +151,8 @@ def streams(lab):
         note(f"descriptor limit {lab.descriptors}: {most} silent streams instead of 10000")
     results = {"silent_streams": most}
     for peer in lab.peers:
+        if "h1" not in peer.modes:
+            continue
         row = {}
         for key, count, path, seconds in (
             ("busy", 1000, "sse-100", lab.arguments.duration),
@@ -193,6 +183,8 @@ def start_time(lab):
     """{peer: {ms, memory}}: from the start to the first answer, and memory before any load."""
     results = {}
     for peer in lab.peers:
+        if "h1" not in peer.modes:
+            continue
         setting = lab.setting(peer, "h1")
         command = peer.command(setting, lab.tools)
         times, sizes = [], []
@@ -246,6 +238,7 @@ def main():
         "refused": refused,
         "latency": added_latency,
         "keyed": keyed,
+        "cache": caching.cache,
         "streams": streams,
         "start": start_time,
     }

@@ -59,20 +59,38 @@ class Lab:
         if "h2" in self.arguments.sections:
             commands[UPSTREAM_H2] = h2_upstream(UPSTREAM_H2, self.folder)
         for port, command in commands.items():
-            if not self.start(command, port, measure.LOAD_CORES):
+            process = self.start(command, port, measure.LOAD_CORES)
+            if not process:
                 sys.exit("error: the upstream did not start")
+            if port == UPSTREAM:
+                self.upstream = process
 
-    def setting(self, peer, mode):
-        port = FIRST_PEER + 10 * [candidate.name for candidate in PEERS].index(peer.name)
+    def setting(self, peer, mode, aside=0):
+        """Of a second process of the same peer, `aside` is 1."""
+        place = [candidate.name for candidate in PEERS].index(peer.name)
+        port = FIRST_PEER + 10 * place + 5 * aside
         upstream = UPSTREAM_H2 if mode == "h2" else UPSTREAM
         files = (self.folder, self.certificate, self.key)
         return Setting(mode, port, upstream, *files, self.descriptors)
 
-    def start_peer(self, peer, mode):
+    def start_peer(self, peer, mode, aside=0):
         """The running proxy and its port, or None."""
-        setting = self.setting(peer, mode)
+        setting = self.setting(peer, mode, aside)
         process = self.start(peer.command(setting, self.tools), setting.port, measure.PROXY_CORES)
         return (process, setting.port) if process else None
+
+    def start_peers(self, mode, names=None, aside=0):
+        """{peer: (process, port)}: all that know the mode, or those of them with these names."""
+        return {
+            peer: process
+            for peer in self.peers
+            if mode in peer.modes and (names is None or peer.name in names)
+            if (process := self.start_peer(peer, mode, aside))
+        }
+
+    def stop_peers(self, started):
+        for process, _ in started.values():
+            self.stop(process)
 
 
 def note(text):

@@ -155,10 +155,14 @@ class LoadError(Exception):
     """The load tool did not get the answers that it asked for."""
 
 
-def wrk(url, seconds, connections, refused=False):
+def wrk(url, seconds, connections, refused=False, script=None):
     """Requests done and requests a second over keep-alive HTTP/1.1 connections. With `refused`,
-    every one must be answered with an error."""
-    out = run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "5s", url]).stdout
+    every one must be answered with an error. A script says what is sent; its argument is another
+    one in each run."""
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "5s"]
+    if script:
+        command += ["-s", script]
+    out = run([*command, url, "--", str(time.monotonic_ns())]).stdout
     done = re.search(r"(\d+) requests in", out)
     rate = re.search(r"Requests/sec:\s+([\d.]+)", out)
     errors = re.search(r"Non-2xx or 3xx responses: (\d+)", out)

@@ -1,8 +1,10 @@
 """The proxies of the comparison: each passes requests to one upstream, with one worker.
 
 Modes: "h1" is HTTP/1.1 on both sides, "h2" is HTTP/2 without TLS on both sides, "tls" is HTTP/1.1
-over TLS from the client and plain HTTP/1.1 to the upstream. None of the others writes an access log
-or counts metrics; Outrigger does both.
+over TLS from the client and plain HTTP/1.1 to the upstream, "cache" and "cache_h2" are a cache
+before an upstream of HTTP/1.1, for clients of either protocol, and "cache_memory" is one without a
+disk. None of the others writes an access log or counts metrics (but Varnish, both in shared
+memory); Outrigger does both.
 """
 
 import dataclasses
@@ -31,6 +33,10 @@ def floor(s, tools):
 def nginx(s, tools):
     folder = s.folder / "nginx"
     folder.mkdir(exist_ok=True)
+    caches = s.mode in ("cache", "cache_h2")
+    kept = f"proxy_cache_path {folder}/kept levels=1:2 keys_zone=kept:32m use_temp_path=off;"
+    files = "open_file_cache max=10000;"
+    listens = {"tls": "ssl", "cache_h2": "http2"}.get(s.mode, "")
     tls = f"ssl_certificate {s.certificate}; ssl_certificate_key {s.key};"
     temporary = " ".join(
         f"{kind}_temp_path {folder}/{kind};"
@@ -42,17 +48,18 @@ pid {folder}/pid; error_log {folder}/error.log crit;
 events {{ worker_connections {2 * s.descriptors}; }}  # it closes streams at 15/16 of them
 http {{
   access_log off; {temporary}
+  {kept + files if caches else ""}
   keepalive_requests 100000000;
   upstream bench {{
     server 127.0.0.1:{s.upstream_port}; keepalive 512; keepalive_requests 100000000;
   }}
   server {{
-    listen 127.0.0.1:{s.port} {"ssl" if s.mode == "tls" else ""} backlog=4096;
+    listen 127.0.0.1:{s.port} {listens} backlog=4096;
     {tls if s.mode == "tls" else ""}
     proxy_http_version 1.1;
     proxy_set_header Connection "";
     proxy_read_timeout 10m;
-    location / {{ proxy_pass http://bench; }}
+    location / {{ proxy_pass http://bench; {"proxy_cache kept;" if caches else ""} }}
     location ~ /sse {{ proxy_pass http://bench; proxy_buffering off; }}
   }}
 }}
@@ -63,7 +70,10 @@ http {{
 def haproxy(s, tools):
     pem = s.folder / "haproxy.pem"
     pem.write_text(s.certificate.read_text() + s.key.read_text())
-    front = {"h1": "", "h2": "proto h2", "tls": f"ssl crt {pem}"}[s.mode]
+    front = {"tls": f"ssl crt {pem}", "h2": "proto h2", "cache_h2": "proto h2"}.get(s.mode, "")
+    caches = s.mode in ("cache", "cache_h2")
+    kept = "cache kept\n  total-max-size 256\n  max-object-size 1048576\n  max-age 3600"
+    use = "http-request cache-use kept\n  http-response cache-store kept"
     (s.folder / "haproxy.cfg").write_text(f"""
 global
   nbthread 1
@@ -75,11 +85,13 @@ defaults
   timeout server 10m
   option http-keep-alive
   http-reuse always
+{kept if caches else ""}
 frontend f
   bind 127.0.0.1:{s.port} {front} backlog 4096
   default_backend b
 backend b
   server u 127.0.0.1:{s.upstream_port} {"proto h2" if s.mode == "h2" else ""}
+  {use if caches else ""}
 """)
     return ["haproxy", "-db", "-f", str(s.folder / "haproxy.cfg")]
 
@@ -103,6 +115,15 @@ def nghttpx(s, tools):
         f"--rlimit-nofile={s.descriptors}",
     ]
     return command + ([str(s.key), str(s.certificate)] if s.mode == "tls" else [])
+
+
+def varnish(s, tools):
+    """A thread serves a connection as long as it is busy, so one core has many."""
+    folder = s.folder / "varnish"
+    parameters = ("thread_pools=1", "thread_pool_min=100", "listen_depth=4096", "feature=+http2")
+    listen = ["-a", f"127.0.0.1:{s.port}", "-b", f"127.0.0.1:{s.upstream_port}", "-T", "none"]
+    options = ["-F", "-j", "none", "-n", str(folder), "-s", "malloc,256m"]
+    return ["varnishd", *options, *listen, *(word for p in parameters for word in ("-p", p))]
 
 
 def envoy_type(name, **fields):
@@ -169,23 +190,8 @@ def envoy(s, tools):
 SICK_PATH = "/sick/1k"  # of an upstream where nobody listens: the first call opens its breaker
 
 
-def outrigger(s, tools):
-    config = s.folder / "outrigger.yaml"
-    tls = (
-        f"\n  tls: {{certificate_file: {s.certificate}, key_file: {s.key}}}"
-        if s.mode == "tls"
-        else ""
-    )
-    config.write_text(f"""version: 1
-server:
-  listen: 127.0.0.1:{s.port}
-  health: 127.0.0.1:{s.port + 1}
-  admin: 127.0.0.1:{s.port + 2}
-  workers: 1
-  access_log: {{path: {s.folder}/access.log}}
-  limits: {{connections: 40000, connections_per_client: 40000}}{tls}
-store: {{path: {s.folder}/data}}
-upstreams:
+def outrigger_upstreams(s):
+    return f"""
   bench:
     use: http
     url: http://127.0.0.1:{s.upstream_port}
@@ -200,6 +206,48 @@ upstreams:
     use: http
     url: http://127.0.0.1:{s.port + 3}
     circuit_breaker: {{failures_in_a_row: 1, open: {{first: 1h, max: 1h}}}}
+"""
+
+
+def outrigger_caches(s):
+    """`bench` with a cache, `plain` without one, and the prompts of a model."""
+    return f"""
+  bench:
+    use: saas
+    url: http://127.0.0.1:{s.upstream_port}
+    pool: {{connections: 40000}}
+    cache: {{}}
+  plain:
+    use: saas
+    url: http://127.0.0.1:{s.upstream_port}
+    pool: {{connections: 40000}}
+  prompts:
+    use: openai
+    url: http://127.0.0.1:{s.upstream_port}
+    cache: {{ttl: 1h}}
+"""
+
+
+def outrigger(s, tools):
+    config = s.folder / f"outrigger-{s.port}.yaml"
+    tls = (
+        f"\n  tls: {{certificate_file: {s.certificate}, key_file: {s.key}}}"
+        if s.mode == "tls"
+        else ""
+    )
+    disk = ", cache: {disk: none}" if s.mode == "cache_memory" else ""
+    caches = s.mode.startswith("cache")
+    config.write_text(f"""version: 1
+server:
+  listen: 127.0.0.1:{s.port}
+  health: 127.0.0.1:{s.port + 1}
+  admin: 127.0.0.1:{s.port + 2}
+  workers: 1
+  access_log: {{path: {s.folder}/access-{s.port}.log}}
+  limits: {{connections: 40000, connections_per_client: 40000}}{tls}
+store: {{path: {s.folder}/data-{s.port}{disk}}}
+upstreams:
+{outrigger_caches(s) if caches else outrigger_upstreams(s)}
 """)
     return [str(tools.parent / "outrigger"), "run", str(config)]
 
@@ -224,12 +272,13 @@ class Peer:
 
 
 PEERS = (
-    Peer("floor", floor, ("h1", "h2")),
-    Peer("outrigger", outrigger, ("h1", "h2", "tls")),
-    Peer("nginx", nginx, ("h1", "tls"), "nginx"),
-    Peer("haproxy", haproxy, ("h1", "h2", "tls"), "haproxy"),
+    Peer("floor", floor, ("h1", "h2", "cache")),
+    Peer("outrigger", outrigger, ("h1", "h2", "tls", "cache", "cache_h2", "cache_memory")),
+    Peer("nginx", nginx, ("h1", "tls", "cache", "cache_h2"), "nginx"),
+    Peer("haproxy", haproxy, ("h1", "h2", "tls", "cache", "cache_h2"), "haproxy"),
     Peer("nghttpx", nghttpx, ("h1", "h2", "tls"), "nghttpx"),
     Peer("envoy", envoy, ("h1", "h2", "tls"), "envoy"),
+    Peer("varnish", varnish, ("cache", "cache_h2"), "varnishd"),
 )
 
 

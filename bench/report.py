@@ -1,5 +1,7 @@
 """The figures as Markdown tables."""
 
+import statistics
+
 SIZE_NAMES = {"1k": "1 KiB", "64k": "64 KiB", "1m": "1 MiB"}
 MODE_NAMES = {"h1": "HTTP/1.1", "h2": "HTTP/2 both sides", "tls": "HTTP/1.1 over TLS"}
 
@@ -71,6 +73,54 @@ def print_keyed(rows):
     )
 
 
+def known(figures):
+    return [figure for figure in figures if figure is not None]
+
+
+def middle(figures, form):
+    return form.format(statistics.median(known(figures))) if known(figures) else None
+
+
+def ratios(figures, base):
+    """The median of the rounds' ratios, and the least and the largest."""
+    pairs = [(a, b) for a, b in zip(figures, base) if a is not None and b is not None]
+    if not pairs:
+        return None
+    each = sorted(a / b for a, b in pairs)
+    return f"{statistics.median(each):.2f} ({each[0]:.2f}–{each[-1]:.2f})"
+
+
+def print_costs(title, rows, bases, names=lambda name: name, p50=False):
+    """Figures of one round each, which are compared within their round."""
+    order = sorted(rows, key=lambda name: statistics.median(known(rows[name]["cpu_us"]) or [1e9]))
+    bases = [base for base in bases if base in rows]
+    columns = [f"CPU a request, {names(base)} = 1" for base in bases]
+    columns += ["CPU a request", "requests/s"]
+    columns += [f"p50, {names(bases[0])} = 1", "p50"] if p50 and bases else []
+    cells = {}
+    for name in order:
+        row = rows[name]
+        cells[names(name)] = [ratios(row["cpu_us"], rows[base]["cpu_us"]) for base in bases]
+        cells[names(name)] += [middle(row["cpu_us"], "{:.1f} µs"), middle(row["rate"], "{:,.0f}")]
+        if p50 and bases:
+            ratio = ratios(row["p50"], rows[bases[0]]["p50"])
+            cells[names(name)] += [ratio, middle(row["p50"], "{:.1f} µs")]
+    table(title, columns, cells)
+
+
+def print_cache(results):
+    for key, protocol in (("hits", "HTTP/1.1"), ("hits_h2", "HTTP/2")):
+        for size, rows in results[key].items():
+            title = f"An answer that is stored, {protocol}, {SIZE_NAMES[size]}"
+            print_costs(title, rows, ("floor", "outrigger"))
+    title = "A prompt whose answer is stored, 1 KiB each (the floor relays both)"
+    print_costs(title, results["prompt"], ("floor",))
+    names = {"none": "no cache", "memory": "in memory", "disk": "in memory and on disk"}
+    for size, rows in results["misses"].items():
+        title = f"An answer that is not stored yet, {SIZE_NAMES[size]}"
+        print_costs(title, rows, ("none",), lambda name: names.get(name, name), p50=size == "1k")
+
+
 def print_streams(results):
     most = results.pop("silent_streams")
     kib = lambda row, key: f"{max(0, row[key]) / 1024:.1f} KiB" if key in row else None
@@ -113,6 +163,7 @@ def print_all(results, cores):
                 "refused": print_refused,
                 "latency": print_latency,
                 "keyed": print_keyed,
+                "cache": print_cache,
                 "streams": print_streams,
                 "start": print_start,
             }

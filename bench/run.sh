@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds Outrigger and measures it beside nginx, HAProxy, nghttpx and, where it is found, Envoy:
-# bench/run.sh [--quick] [--only A,B] [--sections h1,h2,tls,refused,latency,keyed,streams,start] [--duration S]
+# Builds Outrigger and measures it beside nginx, HAProxy, nghttpx and, where they are found, Envoy and Varnish:
+# bench/run.sh [--quick] [--only A,B] [--sections h1,h2,tls,refused,latency,keyed,cache,streams,start] [--duration S]
 # bench/run.sh --micro runs the micro benchmarks instead.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

@@ -8,6 +8,12 @@
 
 namespace outrigger::config {
 
+// Words of an enum that several blocks have.
+inline constexpr std::array<std::string_view, 4> kOwnerWords = {"credential", "certificate",
+                                                                "header", "anyone"};
+template <>
+inline constexpr std::span<const std::string_view> kWordsOf<KeyOwner> = kOwnerWords;
+
 template <>
 const Block& block_of<Server>();
 template <>
@@ -84,6 +90,13 @@ const Block& block_of<UpstreamKey>();
 template <>
 const Block& block_of<OnClientGone>();
 template <>
+const Block& block_of<Cache>();
+const Block& cache_if_block();  // bound to Cache
+template <>
+const Block& block_of<PageCache>();
+template <>
+const Block& block_of<CacheStore>();
+template <>
 const Block& block_of<FixedAnswer>();
 template <>
 const Block& block_of<Fallback>();
@@ -98,6 +111,6 @@ const Block& block_of<Credentials>();
 const Block& upstream_match_block();  // bound to Upstream
 
 // The fields of Policies, which defaults, profiles, upstreams and routes share.
-extern const std::array<Field, 24> kPolicyFields;
+extern const std::array<Field, 25> kPolicyFields;
 
 }  // namespace outrigger::config

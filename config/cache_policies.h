@@ -1,4 +1,5 @@
-// What `cache` says (durability 1.2, 1.3): an answer that is there is not asked for again.
+// What `cache` and `store.cache` say (durability 1.2, 1.3): an answer that is there is not asked
+// for again.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +13,7 @@
 
 namespace outrigger::config {
 
-// `cache.http`: GET and HEAD, by RFC 9111.
+// GET and HEAD, by RFC 9111.
 struct PageCache {
   // kShared: one store for all clients, so what is `private` or came for a credential is not kept.
   // kPrivate: each owner (`cache.owner`) has its own.
@@ -32,7 +33,7 @@ struct Cache {
   // ---- answers to POST, where its repetition is safe: prompts ----
   std::optional<Duration> ttl = 1h;  // nothing: they are not kept
   Duration stale{0};                 // kept for so long after that, for `fallback: [{stale: …}]`
-  std::vector<JsonMatch> if_json;    // the request's JSON: all must hold
+  std::vector<JsonMatch> if_json;    // of the request's JSON: all must hold
   std::vector<std::string> ignore;   // RFC 6901: members of the request that are of no account
   std::vector<std::string> headers;  // request fields, lower case, that are, besides those known
   bool tool_calls = false;           // answers that call tools, and requests that tell of calls
@@ -45,6 +46,13 @@ struct Cache {
   ByteCount max_answer = 8 * 1024 * 1024;  // a longer one passes, and is not kept
   std::optional<PageCache> http = PageCache{};
   bool operator==(const Cache&) const = default;
+};
+
+// Where the process keeps them, of all upstreams together.
+struct CacheStore {
+  ByteCount memory = 64 * 1024 * 1024;
+  std::optional<ByteCount> disk = 1024ull * 1024 * 1024;  // nothing: in memory only
+  bool operator==(const CacheStore&) const = default;
 };
 
 }  // namespace outrigger::config

@@ -196,10 +196,12 @@ constexpr std::array kCodes = {
              "`ok` is no failure, and for a cancelled attempt nobody waits any more: neither can "
              "be retried or speak against an upstream.",
              "Remove the verdict from the list."},
-    CodeInfo{Code::kUnreachableFallback, "a fallback that is never taken",
-             "Fallbacks are tried in order, and an earlier one with a fixed `answer` is taken "
-             "whenever this one would be; it cannot fail.",
-             "Move the entry up, or name fewer cases in the `if` of the fixed answer."},
+    CodeInfo{
+        Code::kUnreachableFallback, "a fallback that is never taken",
+        "Fallbacks are tried in order, and an earlier one with a fixed `answer` is taken "
+        "whenever this one would be, and cannot fail; or an earlier `stale` finds every stored "
+        "answer that this one would.",
+        "Move the entry up, or name fewer cases in the `if` of the earlier one."},
     CodeInfo{Code::kPlainText, "credentials would travel unprotected",
              "The upstream is reached over http:// at a host that is not local or private: keys in "
              "requests "

@@ -202,7 +202,8 @@ struct Store {
   std::string path = "outrigger-data";
   Secret encryption_key;
   Secret previous_encryption_key;
-  ByteCount max_size = 4ull * 1024 * 1024 * 1024;  // of answers that are kept
+  ByteCount max_size = 4ull * 1024 * 1024 * 1024;  // of answers that are kept for keys
+  CacheStore cache;
   bool operator==(const Store&) const = default;
 };
 

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "config/address.h"
+#include "config/field_name.h"
 
 namespace outrigger::config {
 namespace {
@@ -17,21 +18,6 @@ constexpr std::array<std::string_view, 9> kNotForKeys = {
     "host",    "connection",       "content-length", "transfer-encoding", "te",
     "trailer", "proxy-connection", "upgrade",        "keep-alive"};
 
-std::string lower(std::string text) {
-  std::ranges::transform(text, text.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 32) : c;
-  });
-  return text;
-}
-
-// RFC 9110 5.6.2.
-bool is_token(std::string_view text) noexcept {
-  return !text.empty() && std::ranges::all_of(text, [](char c) {
-    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    return letter || (c >= '0' && c <= '9') || std::string_view("!#$%&'*+-.^_`|~").contains(c);
-  });
-}
-
 // Visible ASCII and blanks within: what may stand in a field's value.
 bool is_field_value(std::string_view text) noexcept {
   return std::ranges::all_of(text, [](char c) { return c >= ' ' && c <= '~'; }) &&
@@ -39,9 +25,9 @@ bool is_field_value(std::string_view text) noexcept {
 }
 
 void check_header(const Credentials& credentials, const std::string& path, Checker& checker) {
-  const std::string name = lower(credentials.header);
+  const std::string name = lower_case(credentials.header);
   const std::string at = path + ".header";
-  if (!is_token(name)) {
+  if (!is_field_name(name)) {
     checker.error(Code::kInconsistent, at,
                   fmt::format("\"{}\" is not the name of a header", credentials.header),
                   "write for example x-api-key");

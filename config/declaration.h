@@ -39,9 +39,10 @@ struct Type {
     kPercent,
     kDecimal,  // a number that may have a fraction
     kStatus,
-    kPointer,   // RFC 6901
-    kTemplate,  // a target with {idempotency-key} and {/json/pointer} in it
-    kFailure,   // one of `words`, which are too many for a message
+    kPointer,    // RFC 6901
+    kTemplate,   // a target with {idempotency-key} and {/json/pointer} in it
+    kFailure,    // one of `words`, which are too many for a message
+    kFieldName,  // of HTTP, in any case; kept in lower case
     // kAuthority: a host, perhaps with a port; kHosts: a host, or ".example.com" for all below it
     kBlock,      // `block` declares its keys
     kList,       // of `element`; a single value is a list of one

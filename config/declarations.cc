@@ -61,8 +61,9 @@ constexpr Block kRoot{"", "The whole file.", kRootGroups, default_config};
 
 // DESIGN 4: blocks of later versions; then other names for them (resilience 4).
 constexpr std::array kReserved = {
-    ReservedKey{"cache", "cache"},           ReservedKey{"dead_letter", "dead_letter"},
-    ReservedKey{"checkpoint", "checkpoint"}, ReservedKey{"workflows", "workflows"},
+    ReservedKey{"dead_letter", "dead_letter"},
+    ReservedKey{"checkpoint", "checkpoint"},
+    ReservedKey{"workflows", "workflows"},
     ReservedKey{"workflow", "workflows"},
 };
 
@@ -103,6 +104,9 @@ constexpr std::array kSynonyms = {
     Synonym{"dedupe", "idempotency"},
     Synonym{"idempotent", "idempotency"},
     Synonym{"ttl", "keep"},
+    Synonym{"caching", "cache"},
+    Synonym{"max_age", "ttl"},
+    Synonym{"coalesce", "collapse"},
     Synonym{"sign", "credentials"},
     Synonym{"api_key", "keys"},
     Synonym{"sigv4", "aws"},
@@ -151,6 +155,7 @@ std::span<const Block* const> all_blocks() {
                                   &block_of<Drain>(),
                                   &block_of<AccessLog>(),
                                   &block_of<Store>(),
+                                  &block_of<CacheStore>(),
                                   &defaults_block(),
                                   &profile_block(),
                                   &upstream_block(),
@@ -184,6 +189,9 @@ std::span<const Block* const> all_blocks() {
                                   &block_of<Idempotency>(),
                                   &block_of<UpstreamKey>(),
                                   &block_of<OnClientGone>(),
+                                  &block_of<Cache>(),
+                                  &cache_if_block(),
+                                  &block_of<PageCache>(),
                                   &block_of<Commit>(),
                                   &block_of<UpstreamTls>(),
                                   &block_of<PoolLimits>(),

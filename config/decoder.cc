@@ -42,6 +42,7 @@ constexpr std::array kDescriptions = {
     Description{Kind::kPointer, "a JSON pointer"},
     Description{Kind::kTemplate, "a path with placeholders"},
     Description{Kind::kFailure, "an RFC 9209 error"},
+    Description{Kind::kFieldName, "the name of a header"},
     Description{Kind::kBlock, "a block"},
     Description{Kind::kNamed, "a block of named blocks"},
     Description{Kind::kHeaderMatches, "a block of header names with a value each"},

@@ -67,15 +67,6 @@ void lint_deadline(const Level& level, Checker& checker) {
                   "make it at most as long as deadline");
 }
 
-// Whether some request to this level, or to a route below it, is in a class for which `holds`.
-template <class Holds>
-bool some_route(const Level& level, Holds holds) {
-  if (holds(level.policies, level.route)) return true;
-  return level.route == nullptr &&
-         std::ranges::any_of(level.upstream.routes,
-                             [&](const Route& route) { return holds(route.policies, &route); });
-}
-
 bool only_writes(const Route* route) {
   return route != nullptr && !route->match.methods.empty() &&
          std::ranges::all_of(route->match.methods, [](const std::string& method) {
@@ -227,6 +218,8 @@ bool in_force(const Policies& policies, Shadowed policy) {
       return policies.validate.has_value();
     case Shadowed::kLoopGuard:
       return policies.loop_guard.has_value();
+    case Shadowed::kCache:
+      return policies.cache.has_value();
   }
   return false;
 }

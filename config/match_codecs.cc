@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "config/codecs.h"
+#include "config/field_name.h"
 #include "config/json_pointer.h"
 #include "config/suggest.h"
 #include "config/units.h"
@@ -42,28 +43,12 @@ std::optional<StatusRange> parse_statuses(std::string_view text) {
 
 // ---- headers ----
 
-bool is_token(std::string_view name) {
-  constexpr std::string_view kOther = "!#$%&'*+-.^_`|~";  // RFC 9110 5.6.2
-  return !name.empty() && std::ranges::all_of(name, [&](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           kOther.find(c) != std::string_view::npos;
-  });
-}
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return result;
-}
-
 bool has_control(std::string_view text) {
   return std::ranges::any_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
 }
 
 std::optional<HeaderMatch> decode_header(Decoder& decoder, const Member& member) {
-  if (!is_token(member.key)) {
+  if (!is_field_name(member.key)) {
     refuse_key(decoder, Code::kMatch, member, "is not the name of a header",
                "for example retry-after");
     return std::nullopt;
@@ -75,7 +60,7 @@ std::optional<HeaderMatch> decode_header(Decoder& decoder, const Member& member)
            R"(write the value, or "*" for any)");
     return std::nullopt;
   }
-  return HeaderMatch{lower(member.key), value.text};
+  return HeaderMatch{lower_case(member.key), value.text};
 }
 
 // ---- JSON values ----

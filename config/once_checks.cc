@@ -51,10 +51,11 @@ void check_client_gone(const Policies& policies, const std::string& path, bool u
                   "add bytes: 1KiB or elapsed: 10s");
   }
   if (!used && checker.wrote(at)) {  // a profile's default is nobody's mistake
-    checker.warning(Code::kSuspicious, at,
-                    "on_client_gone has no effect without idempotency: a request without a key "
-                    "ends with its client",
-                    "add idempotency: {}");
+    checker.warning(
+        Code::kSuspicious, at,
+        "on_client_gone has no effect without idempotency or cache: a request ends with "
+        "its client",
+        "add idempotency: {}");
     return;
   }
   if (gone.then != OnClientGone::Then::kFinishIf && conditions) {

@@ -9,7 +9,6 @@ namespace {
 using namespace std::string_view_literals;
 using Kind = Type::Kind;
 
-constexpr std::array kOwners = {"credential"sv, "certificate"sv, "header"sv, "anyone"sv};
 constexpr std::array kFingerprints = {"bytes"sv, "json"sv};
 constexpr std::array kDuplicates = {"join"sv, "refuse"sv};
 constexpr std::array kThens = {"finish"sv, "cancel"sv, "finish_if"sv};
@@ -18,8 +17,6 @@ constexpr std::uint64_t kSecond = 1'000'000'000;
 
 }  // namespace
 
-template <>
-inline constexpr std::span<const std::string_view> kWordsOf<KeyOwner> = kOwners;
 template <>
 inline constexpr std::span<const std::string_view> kWordsOf<FingerprintOf> = kFingerprints;
 template <>
@@ -139,7 +136,8 @@ constexpr Block kIdempotency{
 constexpr Block kUpstreamKey{"idempotency.upstream", "How the upstream is told the key.",
                              kUpstreamGroups, default_of<UpstreamKey>, "header"};
 constexpr Block kGone{"on_client_gone",
-                      "What becomes of a request with a key when its last client leaves.",
+                      "What becomes of a request with a key, or of one whose answer the cache "
+                      "may keep, when its last client leaves.",
                       kGoneGroups, default_of<OnClientGone>, "then"};
 
 }  // namespace

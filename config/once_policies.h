@@ -62,7 +62,7 @@ struct Idempotency {
   bool operator==(const Idempotency&) const = default;
 };
 
-// What becomes of an execution whose last client has left.
+// What becomes of an execution, or of a fill of the cache, whose last client has left.
 struct OnClientGone {
   enum class Then : std::uint8_t { kFinish, kCancel, kFinishIf };
   Then then = Then::kFinish;

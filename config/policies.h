@@ -322,8 +322,8 @@ struct FixedAnswer {
   bool operator==(const FixedAnswer&) const = default;
 };
 
-// A second way. One of `upstream`, `model`, `path`, `map_model`, `set` or `answer` says what is
-// different.
+// A second way. One of `upstream`, `model`, `path`, `map_model`, `set`, `answer` or `stale` says
+// what is different.
 struct Fallback {
   std::string upstream;  // by name; empty: the same
   std::vector<FallbackOn> on = {fallback_on(Verdict::kRefusedUnsent),
@@ -341,6 +341,7 @@ struct Fallback {
   std::string path;                   // instead of the request's; {model} is filled in
   std::vector<JsonValue> set;         // in the request's body
   std::optional<FixedAnswer> answer;  // instead of asking anybody
+  std::optional<Duration> stale;      // the stored answer, out of date by this at most
   bool degraded = true;               // the answer is marked as second best
   bool operator==(const Fallback&) const = default;
 };
@@ -411,7 +412,8 @@ enum class Shadowed : std::uint8_t {
   kHedge,
   kFallback,
   kValidate,
-  kLoopGuard
+  kLoopGuard,
+  kCache
 };
 
 // ---- all of them ----
@@ -440,6 +442,7 @@ struct Policies {
   std::optional<LoopGuard> loop_guard;
   std::optional<Idempotency> idempotency;
   OnClientGone on_client_gone;  // of requests with a key
+  std::optional<Cache> cache;
   std::vector<Shadowed> shadow = {};
   Commit commit;
   Dialect dialect = Dialect::kNone;

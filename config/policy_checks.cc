@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "config/cache_checks.h"
 #include "config/credential_checks.h"
 #include "config/fallback_checks.h"
 #include "config/limit_checks.h"
@@ -121,12 +122,15 @@ void check_verify(const Level& level, Checker& checker) {
   }
 }
 
-bool has_keys(const Level& level) {
+// Something runs on without its client.
+bool has_orphans(const Level& level) {
+  const auto runs_on = [](const Policies& policies) {
+    return policies.idempotency || policies.cache;
+  };
   const auto& routes = level.upstream.routes;
-  return level.policies.idempotency ||
-         (level.route == nullptr && std::ranges::any_of(routes, [](const Route& route) {
-            return route.policies.idempotency.has_value();
-          }));
+  return runs_on(level.policies) ||
+         (level.route == nullptr &&
+          std::ranges::any_of(routes, [&](const Route& route) { return runs_on(route.policies); }));
 }
 
 bool ever_opens(const CircuitBreaker& breaker) {
@@ -239,8 +243,9 @@ void check_level(const Level& level, Checker& checker) {
   }
   if (says({"idempotency", "replay"})) check_idempotency(level.policies, level.path, checker);
   if (says({"on_client_gone"})) {
-    check_client_gone(level.policies, level.path, has_keys(level), checker);
+    check_client_gone(level.policies, level.path, has_orphans(level), checker);
   }
+  if (says({"cache"})) check_cache(level, checker);
   if (says({"loop_guard"})) check_loop_guard(level.policies, level.path, checker);
   if (says({"credentials"})) {
     check_credentials(level.upstream.endpoints, level.policies, level.path,
@@ -258,6 +263,7 @@ void check_level(const Level& level, Checker& checker) {
 // What needs more than the level itself.
 void check_beside(const Level& level, const Config& config, Checker& checker) {
   if (said(level, "fallback", checker)) check_fallbacks(level, config.upstreams, checker);
+  if (said(level, "cache", checker)) check_cache_room(level, config.store.cache, checker);
   if (said(level, "retry", checker)) {
     lint_replay_buffers(level, config.server.overload.replay_buffers, checker);
   }

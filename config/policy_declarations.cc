@@ -241,7 +241,7 @@ constexpr Type kRulesType{.kind = Kind::kList, .element = &kRuleType};
 
 }  // namespace
 
-constexpr std::array<Field, 24> kPolicyFields = {
+constexpr std::array<Field, 25> kPolicyFields = {
     field<&Policies::timeouts>("timeouts",
                                "How long each part of one attempt may take. `none` is no timer.",
                                "{headers: 20s, total: 60s}"),
@@ -298,8 +298,12 @@ constexpr std::array<Field, 24> kPolicyFields = {
                                   "stored answer, or joins the call in flight.",
                                   "{keep: 24h}"),
     field<&Policies::on_client_gone>(
-        "on_client_gone", "What becomes of a request with a key when its last client leaves.",
+        "on_client_gone",
+        "What becomes of a request with a key, or of one whose answer the cache may keep, when its "
+        "last client leaves.",
         "finish"),
+    field<&Policies::cache>("cache", "An answer that is there is not asked for again.",
+                            "{ttl: 10m, if: {json: {/temperature: 0}}}"),
     field<&Policies::shadow>(
         "shadow",
         "Policies that change nothing and only say what they would have done, in the access log "

@@ -1,6 +1,7 @@
 // The policies of one level, as the checks look at them.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 
@@ -21,6 +22,15 @@ struct Level {
 
   [[nodiscard]] bool inherits() const noexcept { return route != nullptr; }
 };
+
+// Whether some request to this level, or to a route below it, is in a class for which `holds`.
+template <class Holds>
+bool some_route(const Level& level, Holds holds) {
+  if (holds(level.policies, level.route)) return true;
+  return level.route == nullptr &&
+         std::ranges::any_of(level.upstream.routes,
+                             [&](const Route& route) { return holds(route.policies, &route); });
+}
 
 // Whether the level says anything of the policy itself.
 [[nodiscard]] bool said(const Level& level, std::string_view policy, const Checker& checker);

@@ -73,8 +73,10 @@ std::string link(const Block& block) {
 std::string type_of(const Type& type) {
   if (type.kind == Kind::kBlock) {
     const Field* short_field = type.block().find(type.block().short_key);
+    Type plain = short_field == nullptr ? Type{} : short_field->type;
+    if (plain.special == type.special) plain.special = {};  // means the whole block then
     return link(type.block()) +
-           (short_field == nullptr ? "" : fmt::format(", {}", describe(short_field->type))) +
+           (short_field == nullptr ? "" : fmt::format(", {}", describe(plain))) +
            (type.special.empty() ? "" : fmt::format(" or `{}`", type.special));
   }
   if (type.kind == Kind::kByVerdict) return "verdicts with " + type_of(*type.element) + " each";

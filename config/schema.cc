@@ -60,6 +60,8 @@ std::string_view pattern_of(Kind kind) {
       return "^/[^# ]*$";
     case Kind::kNetwork:
       return "^[0-9A-Fa-f.:]+/[0-9]+$";
+    case Kind::kFieldName:
+      return kToken;
     default:
       return {};
   }

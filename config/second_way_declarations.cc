@@ -57,6 +57,9 @@ constexpr std::array kFallbackFields = {
                           "{/stream: false}"),
     field<&Fallback::answer>("answer", "A fixed answer, instead of asking anybody.",
                              "{status: 200, body: '{\"items\": []}'}"),
+    field<&Fallback::stale>("stale",
+                            "The answer that `cache` has stored, out of date by this time at most.",
+                            "24h", {.min = 1'000'000'000}),
     field<&Fallback::degraded>(
         "degraded", "Whether the answer is marked with `Outrigger-Degraded: true`.", "false"),
 };

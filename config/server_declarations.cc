@@ -180,10 +180,12 @@ constexpr std::array kStoreFields = {
         "previous_encryption_key",
         "What `encryption_key` was before: needed for one start after it was changed.",
         "\"${OUTRIGGER_STORE_KEY}\""),
-    field<&Store::max_size>(
-        "max_size",
-        "The most bytes of stored answers; beyond, requests with a new key are refused with 503.",
-        "16GiB", {.min = 1024 * 1024}),
+    field<&Store::max_size>("max_size",
+                            "The most bytes of answers that are kept for keys; beyond, requests "
+                            "with a new key are refused with 503.",
+                            "16GiB", {.min = 1024 * 1024}),
+    field<&Store::cache>("cache", "Where answers are kept that `cache` asks for.",
+                         "{memory: 256MiB, disk: 10GiB}"),
 };
 constexpr std::array kStoreGroups = {Group{kStoreFields}};
 

@@ -6,6 +6,7 @@
 
 #include "config/address.h"
 #include "config/codecs.h"
+#include "config/field_name.h"
 #include "config/json_pointer.h"
 #include "config/mask.h"
 #include "config/suggest.h"
@@ -153,6 +154,9 @@ Complaint complaint_of(const Type& type, std::string_view text) {
               near.empty() ? std::string("for example connection_timeout")
                            : fmt::format("did you mean \"{}\"?", near)};
     }
+    case Kind::kFieldName:
+      if (is_field_name(text)) break;
+      return {Code::kText, "is not the name of a header", "for example x-tenant"};
     case Kind::kMethod:
       if (valid_method(text)) break;
       return {Code::kMethod, "is not a method", "methods are written in upper case"};
@@ -200,7 +204,7 @@ bool decode_value(Decoder& decoder, const Field& field, const Type& type, const 
     return refuse(decoder, complaint.code, node,
                   fmt::format("{} {}", node.quote(), complaint.problem), std::move(complaint.hint));
   }
-  out = std::move(text);
+  out = type.kind == Kind::kFieldName ? lower_case(text) : std::move(text);
   return true;
 }
 

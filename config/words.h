@@ -10,9 +10,9 @@
 namespace outrigger::config {
 
 // Policies that `shadow` may name.
-inline constexpr std::array<std::string_view, 8> kShadowedNames = {
-    "retry", "circuit_breaker", "rate_limit", "concurrency",
-    "hedge", "fallback",        "validate",   "loop_guard"};
+inline constexpr std::array<std::string_view, 9> kShadowedNames = {
+    "retry",    "circuit_breaker", "rate_limit", "concurrency", "hedge",
+    "fallback", "validate",        "loop_guard", "cache"};
 
 constexpr std::string_view to_string(Shadowed policy) noexcept {
   return kShadowedNames[static_cast<std::size_t>(policy)];

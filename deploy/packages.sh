@@ -12,7 +12,7 @@ packages_run=(
 # To run the tests, on top of packages_run.
 packages_test=(
   libclang-rt-19-dev llvm-19 clang-format-19 libgtest-dev libgmock-dev ccache
-  curl git nghttp2-client openssl procps python3 python3-yaml shellcheck util-linux
+  curl git nghttp2-client openssl procps prometheus python3 python3-yaml shellcheck util-linux
 )
 
 # To compare with other proxies, on top of packages_run.

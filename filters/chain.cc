@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "filters/attempt_timers/attempt_timers.h"
+#include "filters/cache/cache.h"
 #include "filters/circuit_breaker/circuit_breaker.h"
 #include "filters/classify/classify.h"
 #include "filters/concurrency/concurrency.h"
@@ -27,7 +28,8 @@ namespace {
 bool needs_intake(const config::Policies& policies, bool adds_keys) noexcept {
   return policies.retry || policies.circuit_breaker || policies.commit.keep_alive ||
          !policies.fallback.empty() || policies.hedge || policies.loop_guard || policies.validate ||
-         policies.rate_limit || policies.concurrency || policies.idempotency || adds_keys;
+         policies.rate_limit || policies.concurrency || policies.idempotency || policies.cache ||
+         adds_keys;
 }
 
 }  // namespace
@@ -52,6 +54,11 @@ Chain ChainBuilder::in_order(ChainEnds ends, const config::Policies& policies,
         IdempotencyContext{*context_.shared.once, context_.shared.files, *context_.executions,
                            metrics},
         policies, upstream));
+  }
+  if (policies.cache) {  // a hit costs nothing of what follows
+    push(std::make_unique<Cache>(CacheContext{*context_.shared.cached, *context_.executions,
+                                              context_.observe.clock, metrics},
+                                 policies, upstream));
   }
   if (policies.loop_guard) {  // sees what comes of a request in the end
     push(std::make_unique<LoopGuard>(context_.shared.failures, context_.shared.intake, policies,

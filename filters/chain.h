@@ -23,7 +23,7 @@ struct ChainContext {
   Shared& shared;
   RetryContext retry;
   SchemaCache schemas = {};          // of requests, compiled
-  Executions* executions = nullptr;  // where requests with a key run; must be there for them
+  Executions* executions = nullptr;  // for `idempotency` and `cache`
 };
 
 // What a chain's route and upstream, or the worker, bring.

@@ -100,6 +100,18 @@ class SendGate {
   ~SendGate() = default;
 };
 
+// An answer that the cache has, and may not give unasked because it is out of date.
+class StaleAnswer {
+ public:
+  // Whether it is out of date by no more than that.
+  [[nodiscard]] virtual bool within(Duration most) const = 0;
+  // It; to be called once.
+  virtual http::Response give() = 0;
+
+ protected:
+  ~StaleAnswer() = default;
+};
+
 // Told once, after the answer was delivered or given up; see Exchange::when_delivered.
 class DeliveryObserver {
  public:
@@ -212,6 +224,7 @@ struct Exchange {
   std::string_view upstream_key;  // by which the upstream knows the request again
   std::string_view resolve;       // the caller's Outrigger-Resolve, likewise
   bool last_event = false;        // the event that ends the stream has come
+  StaleAnswer* stale = nullptr;   // for a fallback to it (filters/cache)
   // The chain that the exchange runs through, for whoever runs on when the client has left.
   std::shared_ptr<const void> chain;
 };

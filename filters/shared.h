@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "filters/cache/shared_answers.h"
 #include "filters/circuit_breaker/shared_breakers.h"
 #include "filters/credentials/key_ring.h"
 #include "filters/hedge/shared_hedges.h"
@@ -45,7 +46,9 @@ struct Shared {
   ReplayMemory replay_memory;
   FileThread files;
   IntakeContext intake;
-  std::optional<Once> once;  // set before any worker is there
+  // Set before any worker is there.
+  std::optional<Once> once;
+  std::optional<SharedAnswers> cached;
 };
 
 }  // namespace outrigger::filters

@@ -71,13 +71,26 @@ std::vector<Secret> secrets_of(const config::Config& config) {
   return secrets;
 }
 
-bool uses_keys(const config::Config& config) {
-  return std::ranges::any_of(config.upstreams, [](const config::Upstream& upstream) {
-    return upstream.policies.idempotency ||
-           std::ranges::any_of(upstream.routes, [](const config::Route& route) {
-             return route.policies.idempotency.has_value();
+namespace {
+
+template <class Policy>
+bool any_level_has(const config::Config& config, std::optional<Policy> config::Policies::* policy) {
+  return std::ranges::any_of(config.upstreams, [&](const config::Upstream& upstream) {
+    return (upstream.policies.*policy).has_value() ||
+           std::ranges::any_of(upstream.routes, [&](const config::Route& route) {
+             return (route.policies.*policy).has_value();
            });
   });
+}
+
+}  // namespace
+
+bool uses_keys(const config::Config& config) {
+  return any_level_has(config, &config::Policies::idempotency);
+}
+
+bool uses_cache(const config::Config& config) {
+  return any_level_has(config, &config::Policies::cache);
 }
 
 bool needs_restart(const config::Config& running_config, const config::Config& wanted_config) {

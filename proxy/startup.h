@@ -25,6 +25,8 @@ Result<SocketAddress> to_address(const config::ListenAddress& address);
 
 // Whether any route has idempotency keys: then there must be a store.
 [[nodiscard]] bool uses_keys(const config::Config& config);
+// Whether answers are kept anywhere.
+[[nodiscard]] bool uses_cache(const config::Config& config);
 // Whether a reload leaves something of the new settings unapplied: sockets, threads and logs are
 // made once, and the store is opened once.
 [[nodiscard]] bool needs_restart(const config::Config& running, const config::Config& wanted);

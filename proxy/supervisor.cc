@@ -17,10 +17,10 @@
 #include "proxy/base/version.h"
 #include "proxy/base/wall_clock.h"
 #include "proxy/config_watch.h"
-#include "proxy/health_server.h"
 #include "proxy/keeper.h"
 #include "proxy/net/listener.h"
 #include "proxy/overload_watch.h"
+#include "proxy/own_ports.h"
 #include "proxy/signals.h"
 #include "proxy/startup.h"
 #include "proxy/worker.h"
@@ -54,6 +54,7 @@ class Supervisor final : private Timer {
   Status share_among_filters();
   void keep_cooldowns();
   void begin_records();
+  void begin_cache();
   void on_fire() override;
   void bear(const config::Overload& policy);
   void mask_secrets_of(const config::Config& now, const config::Config& before);
@@ -82,11 +83,10 @@ class Supervisor final : private Timer {
   std::unique_ptr<ProcessState> process_;
   std::shared_ptr<TlsTicketKeys> ticket_keys_ = std::make_shared<TlsTicketKeys>();
   std::vector<std::vector<Fd>> sockets_;  // [worker][address]
-  std::vector<SocketAddress> addresses_;
-  Fd health_socket_;
+  std::vector<SocketAddress> addresses_;  // for clients, then health and admin
   std::shared_ptr<const Blueprint> blueprint_;
   std::vector<std::unique_ptr<Worker>> workers_;
-  std::unique_ptr<HealthServer> health_server_;
+  OwnPorts own_ports_;
   std::unique_ptr<Signals> signals_;
   std::unique_ptr<ConfigWatch> watch_;
   CancelScope scope_;
@@ -94,6 +94,7 @@ class Supervisor final : private Timer {
   admin::Lifecycle lifecycle_ = admin::Lifecycle::kStarting;
   std::optional<Keeper> keeper_;
   bool records_begun_ = false;
+  bool cache_begun_ = false;
   unsigned serving_ = 0;
   unsigned drained_ = 0;
   int code_ = kExitFine;
@@ -106,6 +107,7 @@ Supervisor::~Supervisor() {
   for (const auto& worker : workers_) worker->join();
   if (filters_ && blueprint_) keep_cooldowns();
   if (keeper_) keeper_->stop();  // what it tells is posted to the loops
+  if (filters_ && filters_->cached) filters_->cached->answers.stop();  // likewise
   workers_.clear();
 }
 
@@ -193,6 +195,12 @@ Status Supervisor::share_among_filters() {
       std::filesystem::temp_directory_path().string());
   filters_->once.emplace(keeper_->journal());
   if (uses_keys(*config_)) begin_records();
+  const config::Store& store = config_->store;
+  filters_->cached.emplace(filters::CacheSettings{.memory_bytes = store.cache.memory,
+                                                  .disk_bytes = store.cache.disk.value_or(0),
+                                                  .folder = store.path,
+                                                  .encryption_key = store.encryption_key});
+  if (uses_cache(*config_)) begin_cache();
   filters_->keys.listen([this](const auto& change) { filters::log_key_change(log(), change); });
   overload_ = std::make_unique<OverloadWatch>(loop_, filters_->pressure, *metrics_, log());
   bear(config_->server.overload);
@@ -211,6 +219,19 @@ void Supervisor::begin_records() {
     log().warn("idempotency", "an earlier process ended in the middle of requests with a key",
                {{"outcome_unknown", unknown}, {"not_executed", released}});
   });
+}
+
+// Without a store it goes on in memory: what it knew before is lost, and nothing else.
+void Supervisor::begin_cache() {
+  if (std::exchange(cache_begun_, true)) return;
+  filters::SharedAnswers& cached = *filters_->cached;
+  Status opened = keeper_->require();
+  if (opened) {
+    cached.secret = keeper_->record_secret();
+    opened = cached.answers.open();
+  }
+  if (opened) return;
+  log().warn("cache", "answers are kept in memory only", {{"why", opened.error().detail}});
 }
 
 // Those of the configuration before may be on their way still.
@@ -237,6 +258,7 @@ void Supervisor::keep_cooldowns() {
 void Supervisor::on_fire() {
   keep_cooldowns();
   if (records_begun_) filters_->once->ledger.sweep();
+  if (const auto news = filters_->cached->answers.news()) log().warn("cache", *news, {});
   loop_.arm(*this, kKeepEvery);
 }
 
@@ -250,13 +272,7 @@ Status Supervisor::bind() {
     addresses_.push_back(local_address(fds->front()));
     for (std::size_t i = 0; i < fds->size(); ++i) sockets_[i].push_back(std::move((*fds)[i]));
   }
-  const Result<SocketAddress> health = to_address(config_->server.health);
-  if (!health) return std::unexpected(health.error());
-  Result<Fd> socket = bind_listener(*health, ReusePort::kNo);
-  if (!socket) return std::unexpected(std::move(socket).error());
-  health_socket_ = std::move(*socket);
-  addresses_.push_back(local_address(health_socket_));
-  return {};
+  return own_ports_.bind(config_->server, addresses_);
 }
 
 Status Supervisor::start() {
@@ -272,9 +288,13 @@ Status Supervisor::start() {
   for (const auto& worker : workers_) {
     worker->start([this] { loop_.post([this] { serving(); }); });
   }
-  health_server_ = std::make_unique<HealthServer>(
-      loop_, std::move(health_socket_), *metrics_, [this] { return health(); },
-      [this] { publish(); });
+  own_ports_.serve({.loop = loop_,
+                    .metrics = *metrics_,
+                    .log = log(),
+                    .answers = filters_->cached->answers,
+                    .state = [this] { return health(); },
+                    .publish = [this] { publish(); }},
+                   config_->store.cache);
   signals_ = std::make_unique<Signals>(loop_, [this](int signal) { on_signal(signal); });
   if (config_->server.watch && !options_.config_file.empty()) {
     watch_ = std::make_unique<ConfigWatch>(loop_, options_.config_file,
@@ -316,7 +336,8 @@ void Supervisor::serving() {
 }
 
 void Supervisor::say_where() {
-  for (std::size_t i = 0; i + 1 < addresses_.size(); ++i) {
+  const std::size_t own = addresses_.size() - 2;
+  for (std::size_t i = 0; i < own; ++i) {
     log().info("listener", "listening", {{"address", addresses_[i].to_string()}});
   }
   log().info("supervisor", "ready",
@@ -324,7 +345,8 @@ void Supervisor::say_where() {
               {"config", config_->source},
               {"hash", config_->hash},
               {"workers", static_cast<unsigned>(workers_.size())},
-              {"health", addresses_.back().to_string()}});
+              {"health", addresses_[own].to_string()},
+              {"admin", addresses_[own + 1].to_string()}});
   if (isatty(STDERR_FILENO) == 0 || !options_.banner) return;
   logs_.logger->flush();
   fmt::print(stderr, "\n{}\n", options_.banner(*config_));
@@ -366,6 +388,7 @@ void Supervisor::reload(std::string_view reason) {
     if (const Status made = keeper_->require(); !made) return refuse(made.error().detail);
     begin_records();
   }
+  if (uses_cache(**config)) begin_cache();
   if (needs_restart(*config_, **config)) {
     log().warn("config", "addresses, workers, logs and the store change only with a restart", {});
   }

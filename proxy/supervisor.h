@@ -1,5 +1,6 @@
 // The process: loads the configuration, starts the workers, reloads on SIGHUP or when the file
-// changes, drains on SIGTERM. Lives on the main thread, which also serves the health port.
+// changes, drains on SIGTERM. Lives on the main thread, which also serves the
+// health and the admin port.
 #pragma once
 
 #include <functional>
@@ -20,7 +21,13 @@ struct RunOptions {
   std::function<std::string(const config::Config&)> banner;
 };
 
-enum ExitCode : int { kExitFine = 0, kExitFailure = 1, kExitUsage = 2, kExitConfig = 3 };
+enum ExitCode : int {
+  kExitFine = 0,
+  kExitFailure = 1,
+  kExitUsage = 2,
+  kExitConfig = 3,
+  kExitUnreachable = 4,  // of commands that ask a running proxy
+};
 
 // Serves until told to end; returns the exit code. Every failure has been told on stderr.
 int run(const RunOptions& options);

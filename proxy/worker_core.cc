@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "filters/cache/export_cache.h"
 #include "filters/circuit_breaker/export_circuits.h"
 #include "filters/credentials/export_keys.h"
 #include "filters/idempotency/export_records.h"
@@ -174,6 +175,7 @@ void WorkerCore::on_fire() {
                          loop_.now());
     filters::export_limits(process_.filters.limits, process_.metrics);
     filters::export_records(process_.filters.once->ledger, process_.metrics);
+    filters::export_cache(process_.filters.cached->answers, process_.metrics);
   }
   loop_.arm(*this, kMeasureEvery);
 }

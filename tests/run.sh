@@ -164,6 +164,7 @@ with_release() {
   part "deployment files"
   counted "$python" tests/deploy/kubernetes.py
   counted "$python" tests/deploy/configurations.py build/outrigger
+  counted "$python" tests/deploy/observability.py build/outrigger
   counted tests/deploy/systemd.sh build/outrigger
   counted tests/deploy/image.sh build/outrigger
   counted tests/deploy/start.sh

@@ -1,7 +1,8 @@
 /* upstream PORT: the HTTP/1.1 server behind every proxy of the comparison. Answers by the last
- * segment of the path: /1k /64k /1m with bodies of that size; /sse with one event and then silence;
- * /sse-100 with an event each 100 ms (any number of ms). Answers are made beforehand: it costs as
- * little as can be. */
+ * segment of the path, whatever the query: /1k /64k /1m with bodies of that size; /kept-1k and so
+ * on with the same, which caches may keep for an hour; /completions as a model does; /sse with one
+ * event and then silence; /sse-100 with an event each 100 ms (any number of ms). Answers are made
+ * beforehand: it costs as little as can be. */
 #include "net.h"
 
 #include <sys/epoll.h>
@@ -24,8 +25,10 @@ struct connection {
   char request[kRequestBytes];
 };
 
-static struct answer answers[3];
-static const char* const kNames[3] = {"1k", "64k", "1m"};
+enum { kAnswers = 7, kCompletion = 6 };
+static struct answer answers[kAnswers];
+static const char* const kNames[kAnswers] = {"1k",       "64k",     "1m",         "kept-1k",
+                                             "kept-64k", "kept-1m", "completions"};
 static const size_t kSizes[3] = {1024, 65536, 1048576};
 
 static const char kStreamHead[] =
@@ -41,16 +44,35 @@ static int epoll;
 static struct connection** connections;
 static int highest;
 
+static const char kCompletionStart[] =
+    "{\"id\":\"chatcmpl-0123456789\",\"object\":\"chat.completion\",\"model\":\"bench\","
+    "\"choices\":"
+    "[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"";
+static const char kCompletionEnd[] =
+    "\"},\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":250,\"completion_tokens\":200,"
+    "\"total_tokens\":450}}";
+
+/* Returns the body, a JSON string. */
+static char* make_answer(struct answer* answer, const char* field, size_t size) {
+  answer->bytes = malloc(size + 256);
+  int head = sprintf(answer->bytes,
+                     "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n%s"
+                     "Content-Length: %zu\r\n\r\n",
+                     field, size);
+  answer->size = (size_t)head + size;
+  char* body = memset(answer->bytes + head, 'x', size);
+  body[0] = body[size - 1] = '"';
+  return body;
+}
+
 static void make_answers(void) {
   for (int i = 0; i < 3; ++i) {
-    answers[i].bytes = malloc(kSizes[i] + 256);
-    int head =
-        sprintf(answers[i].bytes,
-                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
-                kSizes[i]);
-    memset(answers[i].bytes + head, 'x', kSizes[i]);
-    answers[i].size = (size_t)head + kSizes[i];
+    make_answer(&answers[i], "", kSizes[i]);
+    make_answer(&answers[3 + i], "Cache-Control: max-age=3600\r\n", kSizes[i]);
   }
+  char* body = make_answer(&answers[kCompletion], "", 1024);
+  memcpy(body, kCompletionStart, sizeof kCompletionStart - 1);
+  memcpy(body + 1024 - (sizeof kCompletionEnd - 1), kCompletionEnd, sizeof kCompletionEnd - 1);
 }
 
 static void close_connection(struct connection* c) {
@@ -89,6 +111,8 @@ static void answer_with(struct connection* c, const char* bytes, size_t size) {
 }
 
 static void answer(struct connection* c, const char* target, const char* target_end) {
+  const char* query = memchr(target, '?', (size_t)(target_end - target));
+  if (query != NULL) target_end = query;
   const char* segment = target_end;
   while (segment > target && segment[-1] != '/') --segment;
   size_t size = (size_t)(target_end - segment);
@@ -99,7 +123,7 @@ static void answer(struct connection* c, const char* target, const char* target_
     answer_with(c, opening, strlen(opening));
     return;
   }
-  for (int i = 0; i < 3; ++i) {
+  for (int i = 0; i < kAnswers; ++i) {
     if (strlen(kNames[i]) == size && memcmp(kNames[i], segment, size) == 0) {
       answer_with(c, answers[i].bytes, answers[i].size);
       return;
@@ -108,7 +132,15 @@ static void answer(struct connection* c, const char* target, const char* target_
   answer_with(c, kNotFound, sizeof kNotFound - 1);
 }
 
-/* Answers whole requests (heads without a body) one after the other. */
+/* Of a POST; its head has to be whole. */
+static size_t body_bytes(char* request, char* head_end) {
+  *head_end = '\0';
+  const char* length = strcasestr(request, "\r\ncontent-length:");
+  *head_end = '\r';
+  return length ? strtoul(length + 17, NULL, 10) : 0;
+}
+
+/* Answers whole requests one after the other. */
 static void serve(struct connection* c) {
   while (c->unsent_bytes == 0 && c->event_ms == 0) {
     char* end = memmem(c->request, c->buffered, "\r\n\r\n", 4);
@@ -119,8 +151,10 @@ static void serve(struct connection* c) {
       close_connection(c);
       return;
     }
-    answer(c, target + 1, target_end);
     size_t used = (size_t)(end + 4 - c->request);
+    if (c->request[0] == 'P') used += body_bytes(c->request, end);
+    if (used > c->buffered) return;
+    answer(c, target + 1, target_end);
     memmove(c->request, c->request + used, c->buffered - used);
     c->buffered -= used;
     if (!flush(c)) return;

@@ -12,7 +12,7 @@
 
 #include "filters/digest/digest.h"
 #include "filters/limits/limit_core.h"
-#include "filters/recording/recording.h"
+#include "filters/recording/stored_head.h"
 #include "proxy/base/duration.h"
 
 namespace outrigger::filters {

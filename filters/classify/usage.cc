@@ -26,6 +26,8 @@ constexpr std::array<std::string_view, 3> kUsage = {"usage", "usageMetadata",
                                                     "amazon-bedrock-invocationMetrics"};
 constexpr std::array<std::string_view, 5> kAround = {"response", "message", "delta", "metadata",
                                                      "meta"};
+// Beside the answer itself.
+constexpr std::string_view kOllama[] = {"prompt_eval_count", "eval_count"};
 constexpr std::string_view kCohere[] = {"tokens", "billed_units"};
 
 bool among(Names names, std::string_view key) noexcept {
@@ -71,6 +73,11 @@ void read_members(JsonCursor& in, int depth, std::optional<TokenUsage>& usage) {
       Numbers numbers;
       read_numbers(in, numbers);
       take_over(numbers, usage);
+    } else if (among(kOllama, key)) {
+      if (const auto number = in.number()) {
+        if (!usage) usage.emplace();
+        (key == kOllama[0] ? usage->input : usage->output) = *number;
+      }
     } else if (depth > 0 && among(kAround, key)) {
       read_members(in, depth - 1, usage);
     } else {
@@ -83,7 +90,10 @@ void read_members(JsonCursor& in, int depth, std::optional<TokenUsage>& usage) {
 
 void read_usage(std::string_view json, std::optional<TokenUsage>& usage) {
   // Most events have none: found out without reading them.
-  if (!json.contains("usage") && !json.contains("okenCount") && !json.contains("tokens")) return;
+  if (!json.contains("usage") && !json.contains("okenCount") && !json.contains("tokens") &&
+      !json.contains("eval_count")) {
+    return;
+  }
   JsonCursor in(json);
   if (in.peek() != '[') return read_members(in, 2, usage);
   in.elements([&] { read_members(in, 2, usage); });  // Gemini, without alt=sse

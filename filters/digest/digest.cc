@@ -11,7 +11,15 @@ namespace {
 
 using Mac = std::unique_ptr<EVP_MAC_CTX, decltype(&EVP_MAC_CTX_free)>;
 
-// A digest that failed would make different keys the same: there is no going on.
+// Looked for once: EVP_sha256() has OpenSSL look for it on each use, which
+// takes longer than to hash a key.
+const EVP_MD* sha256() noexcept {
+  static const EVP_MD* const found = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  return found;
+}
+
+// A digest that failed would make different keys the same: there is no going
+// on.
 void must(int result) noexcept {
   if (result != 1) std::abort();
 }
@@ -34,15 +42,22 @@ void add_part(EVP_MAC_CTX* mac, std::string_view part) {
   if (!part.empty()) must(EVP_MAC_update(mac, bytes_of(part.data()), part.size()));
 }
 
-Mac begin_hmac(StoreKey key) {
+Mac hmac_of_sha256() {
   static EVP_MAC* const hmac = EVP_MAC_fetch(nullptr, OSSL_MAC_NAME_HMAC, nullptr);
   Mac mac(EVP_MAC_CTX_new(hmac), EVP_MAC_CTX_free);
   char digest[] = "SHA256";
   const std::array<OSSL_PARAM, 2> params = {
       OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
       OSSL_PARAM_construct_end()};
-  must(EVP_MAC_init(mac.get(), key.data(), key.size(), params.data()));
+  must(EVP_MAC_CTX_set_params(mac.get(), params.data()));
   return mac;
+}
+
+// Of this thread, which hashes one text at a time.
+EVP_MAC_CTX* begin_hmac(StoreKey key) {
+  thread_local const Mac mac = hmac_of_sha256();
+  must(EVP_MAC_init(mac.get(), key.data(), key.size(), nullptr));
+  return mac.get();
 }
 
 }  // namespace
@@ -52,7 +67,7 @@ void Sha256::Free::operator()(EVP_MD_CTX* context) const noexcept {
 }
 
 Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
-  must(EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr));
+  must(EVP_DigestInit_ex(context_.get(), sha256(), nullptr));
 }
 
 void Sha256::add(std::string_view bytes) {
@@ -73,12 +88,12 @@ Digest Sha256::finish() {
 
 Digest keyed_digest(StoreKey key, std::string_view label,
                     std::initializer_list<std::string_view> parts) {
-  const Mac mac = begin_hmac(key);
-  add_part(mac.get(), label);
-  for (const std::string_view part : parts) add_part(mac.get(), part);
+  EVP_MAC_CTX* const mac = begin_hmac(key);
+  add_part(mac, label);
+  for (const std::string_view part : parts) add_part(mac, part);
   Digest digest;
   std::size_t size = 0;
-  must(EVP_MAC_final(mac.get(), digest.data(), &size, digest.size()));
+  must(EVP_MAC_final(mac, digest.data(), &size, digest.size()));
   return digest;
 }
 

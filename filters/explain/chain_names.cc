@@ -28,7 +28,10 @@ struct Workbench {
   Switchboard switchboard{router, chains};
   ChainBuilder builder{context, switchboard, loop.now()};
 
-  Workbench() { shared.once.emplace(journal); }
+  Workbench() {
+    shared.once.emplace(journal);
+    shared.cached.emplace(CacheSettings{});
+  }
 };
 
 std::vector<std::string> names_of(const Chain& chain) {

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "filters/deadline/deadlines.h"
+#include "filters/explain/cache_plan.h"
 #include "filters/idempotency/request_key.h"
 #include "filters/intake/request_facts.h"
 #include "filters/retry/safety.h"
@@ -148,6 +149,13 @@ void find_out_size(const DrySend& request, RequestPlan& plan) {
   plan.body_replayable = !policies.retry || size <= policies.retry->buffer;
 }
 
+// As the filters see it.
+http::RequestHead routed_head(const DrySend& request, const RequestPlan& plan) {
+  http::RequestHead head = request.head;
+  head.target = plan.routed.target;
+  return head;
+}
+
 }  // namespace
 
 PlannedRequest RequestPlan::planned() const noexcept {
@@ -170,6 +178,7 @@ std::expected<RequestPlan, upstream::Misroute> plan_request(upstream::Router& ro
   plan.credential = find_credential(request.head).carrier;
   find_out_model(request, plan);
   find_out_replay(request, plan);
+  plan.cache = plan_cache(routed_head(request, plan), request.body, *plan.routed.policies);
   find_out_deadline(request.head.headers, now_us, plan);
   find_out_size(request, plan);
   plan.filters = plan.routed.upstream != nullptr

@@ -40,7 +40,8 @@ struct RequestPlan {
   config::Replay replay = config::Replay::kUnsent;
   std::string replay_because;
   KeyState idempotency_key = KeyState::kNone;
-  std::string once;  // whose execution it is part of, or why it is refused; empty: no such policy
+  std::string once;   // whose execution it is part of, or why it is refused; empty: no such policy
+  std::string cache;  // what that would do with it; empty: no such policy
   std::optional<Duration> deadline;
   std::string deadline_from;  // a header's name, or `deadline`: the policy
   bool too_large = false;     // refused with 413

@@ -18,6 +18,10 @@ Task<Result<http::Response>> Fallback::handle(Exchange& exchange, Next next) {
       count(*way);
       co_return ways.answer(*way);
     }
+    if (way->stale) {
+      count(*way);
+      co_return ways.stale(*way);
+    }
     if (!co_await ways.turn_to(*way, outcome)) continue;
     count(*way);
     outcome = co_await ways.chain()(exchange);
@@ -27,6 +31,7 @@ Task<Result<http::Response>> Fallback::handle(Exchange& exchange, Next next) {
 
 void Fallback::count(const config::Fallback& way) {
   const std::string_view to = way.answer             ? std::string_view("answer")
+                              : way.stale            ? std::string_view("stale")
                               : way.upstream.empty() ? std::string_view("model")
                                                      : std::string_view(way.upstream);
   metrics_.counter(Metric::kFallbacks, {upstream_, to}).add();

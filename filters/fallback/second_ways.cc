@@ -78,6 +78,10 @@ const config::Fallback* SecondWays::next(const Result<http::Response>& outcome) 
     if ((tried_ & bit) != 0 || !takes(way, *why)) continue;
     tried_ |= bit;
     if (way.answer) return &way;
+    if (way.stale) {
+      if (exchange_.stale != nullptr && exchange_.stale->within(*way.stale)) return &way;
+      continue;
+    }
     const Again again = leaves(way) || edits(way) ? Again::kOtherRequest : Again::kSameRequest;
     if (body_.possible() && may_send_after(exchange_.attempts, replay_, again)) return &way;
   }
@@ -237,6 +241,15 @@ http::Response SecondWays::answer(const config::Fallback& way) {
   response.head.headers.add("Content-Type", way.answer->content_type);
   response.head.headers.add("Content-Length", fmt::format_int(way.answer->body.size()).c_str());
   response.body = http::Body(Slice::copy(way.answer->body));
+  return response;
+}
+
+http::Response SecondWays::stale(const config::Fallback& way) {
+  restore();
+  http::Response response = exchange_.stale->give();
+  exchange_.source = Source::kCache;
+  exchange_.fallback = "stale";
+  exchange_.degraded = way.degraded;
   return response;
 }
 

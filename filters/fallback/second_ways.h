@@ -35,6 +35,7 @@ class SecondWays {
 
   // The ends.
   http::Response answer(const config::Fallback& way);
+  http::Response stale(const config::Fallback& way);
   Result<http::Response> finish(Result<http::Response> outcome);
 
  private:

@@ -16,21 +16,6 @@ std::int64_t wall_ms() noexcept {
   return WallClock::system() / 1000;
 }
 
-// The request with all of its text in its own memory.
-http::Request request_of(http::Request& from) {
-  http::Request request{from.head, std::move(from.body)};
-  http::RequestHead& head = request.head;
-  for (std::string_view* text :
-       {&head.method_text, &head.scheme, &head.authority, &head.target, &head.protocol}) {
-    *text = head.headers.intern(*text);
-  }
-  // Whoever asks again may not take the coding that this client takes.
-  for (http::Field& field : head.headers.fields()) {
-    if (field.id == http::HeaderId::kAcceptEncoding) field.value = "identity";
-  }
-  return request;
-}
-
 // So large that the whole answer is known by its bytes: the last ones end it.
 bool is_last(std::uint64_t bytes, const std::optional<std::uint64_t>& length) noexcept {
   return length && bytes >= *length;
@@ -43,69 +28,28 @@ Error undecided(std::string detail) {
 
 }  // namespace
 
-// Ends an execution that nobody has waited for too long.
-class Execution::Gone final : private Timer {
- public:
-  Gone(Execution& execution, Duration time) : execution_(execution) {
-    ++execution_.orphans_.now;
-    execution_.exchange_.loop.arm(*this, time);
-  }
-  Gone(const Gone&) = delete;
-  Gone& operator=(const Gone&) = delete;
-  ~Gone() {
-    disarm();
-    --execution_.orphans_.now;
-  }
-
- private:
-  void on_fire() override {
-    if (execution_.recording_->readers() > 0) return;
-    execution_.scope_.cancel({Errc::kCancelled, Origin::kClient, "client_gone"});
-  }
-  Execution& execution_;
-};
-
 Execution::Execution(const Setup& setup, Exchange& client, Found claimed)
     : ledger_(setup.ledger),
       policies_(setup.policies),
-      gone_(setup.policies.on_client_gone),
-      orphans_(setup.orphans),
       key_(setup.key),
       rules_(setup.rules),
       record_(claimed.record),
       recording_(std::move(claimed.running)),
-      client_(client.client),
-      scope_(setup.worker),
-      exchange_(client.loop, request_of(client.request), silent_, client_, scope_) {
+      work_(client, setup.worker, Detached::Coding::kIdentity, recording_),
+      exchange_(work_.exchange),
+      orphan_(setup.policies.on_client_gone, setup.orphans, work_, *recording_) {
   answer_.blob = std::move(claimed.blob);
-  http::Headers& texts = exchange_.request.head.headers;
-  exchange_.routed = client.routed;
-  exchange_.routed.target = texts.intern(client.routed.target);
-  std::ranges::copy(client.id_text, exchange_.id_text);
-  exchange_.started = client.started;
-  exchange_.request_bytes = client.request_bytes;
-  exchange_.client_target = texts.intern(client.client_target);
-  exchange_.client_authority = texts.intern(client.client_authority);
-  exchange_.model = texts.intern(client.model);
-  exchange_.credential = client.credential;
-  exchange_.sent_credential = client.sent_credential;
-  exchange_.execution = texts.intern(client.execution);
-  exchange_.step = texts.intern(client.step);
-  exchange_.deadline_asked = texts.intern(client.deadline_asked);
-  exchange_.upstream_key = texts.intern(client.upstream_key);
-  exchange_.replay = std::exchange(client.replay, nullptr);
-  exchange_.chain = client.chain;
   exchange_.gate = this;
 }
 
 Execution::~Execution() {
   if (!over_) give_up({Errc::kCancelled, Origin::kProxy, Phase::kNoConnection, "stopping", {}});
-  orphan_ = nullptr;  // it counts in the chain, which goes with the exchange
 }
 
 void Execution::start(TaskGroup& group, Next next) {
   recording_->on_unread([weak = weak_from_this()] {
-    if (const auto self = weak.lock()) self->left();
+    const auto self = weak.lock();
+    if (self != nullptr && !self->over_) self->orphan_.left(self->answer_.length);
   });
   group.spawn(run(shared_from_this(), next));
 }
@@ -172,7 +116,7 @@ Task<Status> Execution::before_send(Exchange& sending) {
          co_await ledger_.advance(exchange_.loop, key_, std::move(events), rules_));
   record_ = step.record;
   since_ = reported;
-  if (scope_.cancelled()) co_return std::unexpected(scope_.why()->error());
+  if (work_.scope.cancelled()) co_return std::unexpected(work_.scope.why()->error());
   if (step.send_before_ms != 0 && ledger_.now_ms() >= step.send_before_ms) {
     co_return std::unexpected(
         undecided("the upstream may have executed it, and may not know its key any more"));
@@ -183,6 +127,9 @@ Task<Status> Execution::before_send(Exchange& sending) {
 // A fixed answer of a fallback, or one of our own, is nothing that the key was executed for. A
 // probe's is the last word only where it found what it looked for.
 ExecutionEnd Execution::end_of(int status) const noexcept {
+  if (exchange_.source == Source::kCache) {  // as good as the upstream's, where it is not stale
+    return status < 400 && !exchange_.degraded ? ExecutionEnd::kKept : ExecutionEnd::kFailed;
+  }
   const bool theirs =
       exchange_.source == Source::kUpstream || exchange_.source == Source::kFallback;
   if (exchange_.attempts.empty() || exchange_.fallback == "answer" || !theirs) {
@@ -213,8 +160,8 @@ Task<void> Execution::record(http::Response response, ExecutionEnd ending) {
 // Bytes pass as they come, but for those with which a client would take the answer for whole.
 Task<Status> Execution::copy(http::Body& body, ExecutionEnd& ending) {
   for (;;) {
-    if (!answer_.kept) CO_TRY(co_await recording_->wait_for_room(scope_));
-    CO_TRY(const Slice bytes, co_await body.read(scope_));
+    if (!answer_.kept) CO_TRY(co_await recording_->wait_for_room(work_.scope));
+    CO_TRY(const Slice bytes, co_await body.read(work_.scope));
     if (bytes.empty()) break;
     answer_.length += bytes.size();
     if (ending != ExecutionEnd::kFailed) keep(bytes.view());
@@ -274,61 +221,6 @@ void Execution::give_up(Error error) {
     ledger_.leave(key_, at_end(ExecutionEnd::kFailed), rules_);
   }
   recording_->fail(std::move(error));
-}
-
-// The last client has left. Whoever comes later finds it running all the same.
-void Execution::left() {
-  if (over_) return;
-  orphan_ = nullptr;  // one whose client had come back was one of them
-  if (!may_finish()) return scope_.cancel({Errc::kCancelled, Origin::kClient, "client_gone"});
-  orphan_ = std::make_unique<Gone>(*this, gone_.time);
-}
-
-bool Execution::may_finish() const noexcept {
-  using Then = config::OnClientGone::Then;
-  if (gone_.then == Then::kCancel || orphans_.now >= gone_.most) return false;
-  if (gone_.then == Then::kFinish) return true;
-  const Duration ran = exchange_.loop.now() - exchange_.started;
-  return (gone_.bytes && answer_.length >= *gone_.bytes) ||
-         (gone_.elapsed && ran >= *gone_.elapsed);
-}
-
-void Execution::tell(Exchange& client) {
-  http::Headers& texts = client.request.head.headers;
-  client.attempts.clear();
-  for (Attempt attempt : exchange_.attempts) {
-    attempt.permits = {};
-    attempt.concluded = true;  // to those who count: here
-    attempt.error = texts.intern(attempt.error);
-    client.attempts.push_back(attempt);
-  }
-  client.source = exchange_.source;
-  client.why = exchange_.why;
-  client.retry_after = exchange_.retry_after;
-  client.give_up_status = exchange_.give_up_status;
-  client.circuit = exchange_.circuit;
-  client.queued = exchange_.queued;
-  client.fallback = texts.intern(exchange_.fallback);
-  client.degraded = exchange_.degraded;
-  client.repair = exchange_.repair;
-  client.repair_prompts = exchange_.repair_prompts;
-  client.would_have = exchange_.would_have;
-  client.replay_lost = exchange_.replay_lost;
-}
-
-StoredHead stored_head(const http::Response& response) {
-  StoredHead head{.status = response.head.status, .fields = {}, .length = response.body.length()};
-  for (const http::Field& field : response.head.headers) {
-    head.fields.push_back({std::string(field.name), std::string(field.value)});
-  }
-  return head;
-}
-
-http::ResponseHead response_head(const StoredHead& stored) {
-  http::ResponseHead head;
-  head.status = stored.status;
-  for (const StoredField& field : stored.fields) head.headers.add(field.name, field.value);
-  return head;
 }
 
 }  // namespace outrigger::filters

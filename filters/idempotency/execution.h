@@ -13,15 +13,12 @@
 #include "filters/filter.h"
 #include "filters/idempotency/course.h"
 #include "filters/idempotency/ledger.h"
+#include "filters/recording/detached.h"
+#include "filters/recording/orphan.h"
 #include "filters/recording/recording.h"
 #include "proxy/runtime/task_group.h"
 
 namespace outrigger::filters {
-
-// Executions without a client, of one route and worker.
-struct Orphans {
-  std::uint32_t now = 0;
-};
 
 class Execution final : public std::enable_shared_from_this<Execution>, private SendGate {
  public:
@@ -41,17 +38,10 @@ class Execution final : public std::enable_shared_from_this<Execution>, private 
   void start(TaskGroup& group, Next next);
   // Instead of start(): nothing is to be executed after all.
   void abandon(const Error& why) { give_up(why); }
-  // How it went so far, for the log and the headers of the client that began it.
-  void tell(Exchange& client);
+  // The exchange that it is, as long as it lives.
+  [[nodiscard]] std::shared_ptr<Detached> work() { return {shared_from_this(), &work_}; }
 
  private:
-  class Silent final : public http::ResponseSink {  // nobody in particular waits for it
-   public:
-    Task<Status> interim(http::ResponseHead, CancelScope&) override { co_return Status{}; }
-    Task<http::Delivery> send(http::Response, CancelScope&) override { co_return http::Delivery{}; }
-  };
-  class Gone;  // the time that it may take without a client
-
   static Task<void> run(std::shared_ptr<Execution> self, Next next);
   Task<void> execute(Next next);
   Task<Result<http::Response>> resolve(Next next);
@@ -62,33 +52,24 @@ class Execution final : public std::enable_shared_from_this<Execution>, private 
   void keep(std::string_view bytes);
   Task<Status> commit(ExecutionEnd ending);
   void give_up(Error error);
-  void left();
-  [[nodiscard]] bool may_finish() const noexcept;
   [[nodiscard]] std::vector<Occurrence> at_end(ExecutionEnd ending) const;
   [[nodiscard]] std::span<const Attempt> since_last_send() const noexcept;
 
   Ledger& ledger_;
   const config::Policies& policies_;
-  const config::OnClientGone& gone_;
-  Orphans& orphans_;
   const std::string key_;
   const RecordRules rules_;
   Record record_;  // as the ledger has it
   const std::shared_ptr<Recording> recording_;
-  Silent silent_;
-  const http::ClientInfo client_;
-  CancelScope scope_;
   StoredAnswer answer_;
-  std::string tail_;              // of the answer, not given to the ledger yet
-  std::string held_;              // the end of the answer, which nobody may see before it is kept
-  std::uint32_t chunks_ = 0;      // given to the ledger
-  std::size_t since_ = 0;         // attempts that were reported with the last sending
-  bool over_ = false;             // the ledger has it no more
-  std::unique_ptr<Gone> orphan_;  // while nobody reads
-  Exchange exchange_;
+  std::string tail_;          // of the answer, not given to the ledger yet
+  std::string held_;          // the end of the answer, which nobody may see before it is kept
+  std::uint32_t chunks_ = 0;  // given to the ledger
+  std::size_t since_ = 0;     // attempts that were reported with the last sending
+  bool over_ = false;         // the ledger has it no more
+  Detached work_;
+  Exchange& exchange_;
+  Orphan orphan_;  // last: it counts in the chain, which goes with the exchange
 };
-
-[[nodiscard]] StoredHead stored_head(const http::Response& response);
-[[nodiscard]] http::ResponseHead response_head(const StoredHead& stored);
 
 }  // namespace outrigger::filters

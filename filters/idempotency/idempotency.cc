@@ -7,7 +7,6 @@
 #include <fmt/format.h>
 
 #include "filters/credentials/credentials.h"
-#include "filters/deadline/deadlines.h"
 #include "filters/idempotency/fingerprint.h"
 #include "filters/idempotency/record_id.h"
 #include "filters/idempotency/stored_body.h"
@@ -15,6 +14,7 @@
 #include "filters/intake/replay_body.h"
 #include "filters/intake/request_facts.h"
 #include "filters/json/json_set.h"
+#include "filters/recording/followed_body.h"
 #include "filters/retry/safety.h"
 #include "proxy/base/json_writer.h"
 
@@ -25,14 +25,6 @@ constexpr Duration kComeBack = 1s;
 constexpr Duration kLibraryRepeats = 10min;
 constexpr std::string_view kLate = "late";
 constexpr std::string_view kLastEventId = "last-event-id";
-
-// Until the caller's own deadline: that of the execution is another's.
-Duration time_left(const Exchange& exchange) {
-  const auto asked =
-      asked_time(exchange.request.head.headers, exchange.deadline_asked, WallClock::system());
-  if (!asked) return Duration::max();
-  return std::max(*asked - (exchange.loop.now() - exchange.started), Duration{0});
-}
 
 std::int64_t milliseconds(Duration time) noexcept {
   return std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
@@ -61,36 +53,6 @@ BodyText prefix_of(const Exchange& exchange, std::string& room) {
   room = exchange.replay->prefix(ReplayBody::kInMemory);
   const bool all = exchange.replay->ended() && exchange.replay->whole_in_memory();
   return {room, all ? BodyText::Extent::kWhole : BodyText::Extent::kPrefix};
-}
-
-// A body that goes with its execution, as far as its client's exchange sees it: at its end, the
-// client hears how it went.
-class FollowedBody final : public http::BodySource {
- public:
-  FollowedBody(std::unique_ptr<http::BodySource> body, std::shared_ptr<Execution> execution,
-               Exchange& client) noexcept
-      : execution_(std::move(execution)), body_(std::move(body)), client_(client) {}
-  Task<Result<Slice>> read(CancelScope& scope) override {
-    Result<Slice> bytes = co_await body_->read(scope);
-    if (!bytes || bytes->empty()) execution_->tell(client_);
-    co_return bytes;
-  }
-  [[nodiscard]] bool ready() const noexcept override { return body_->ready(); }
-  [[nodiscard]] const http::Headers* trailers() const noexcept override {
-    return body_->trailers();
-  }
-
- private:
-  std::shared_ptr<Execution> execution_;
-  std::unique_ptr<http::BodySource> body_;
-  Exchange& client_;
-};
-
-http::Response response_of(const StoredHead& head, std::unique_ptr<http::BodySource> body) {
-  http::Response response;
-  response.head = response_head(head);
-  response.body = http::Body(std::move(body), head.length);
-  return response;
 }
 
 }  // namespace
@@ -167,8 +129,8 @@ Idempotency::Outcome Idempotency::handle_once(Exchange& exchange, Next next, Req
   }
   Call call;
   call.key = std::move(key);
-  call.owner = owner_of(context_.once.secret, policy_, exchange.request.head,
-                        exchange.client.certificate_subject);
+  call.owner = owner_of(context_.once.secret, policy_.owner, policy_.owner_header,
+                        exchange.request.head, exchange.client.certificate_subject);
   if (policy_.owner == config::KeyOwner::kHeader) {
     exchange.request.head.headers.remove(policy_.owner_header);
   }
@@ -245,10 +207,10 @@ Idempotency::Outcome Idempotency::execute(Exchange& exchange, Next next, Call ca
     co_return std::unexpected(std::move(told).error());
   }
   execution->start(context_.executions.group, next);
-  Result<StoredHead> head = co_await reader.head(*exchange.scope);
-  execution->tell(exchange);
+  Result<StoredHead> head = co_await reader.head(*exchange.scope, exchange.sink);
+  execution->work()->tell(exchange);
   if (!head) co_return std::unexpected(std::move(head).error());
-  auto body = std::make_unique<FollowedBody>(std::move(reader).body(), execution, exchange);
+  auto body = std::make_unique<FollowedBody>(std::move(reader).body(), execution->work(), exchange);
   co_return with_ids(response_of(*head, std::move(body)), {key, std::string(exchange.id()), 0});
 }
 
@@ -256,8 +218,8 @@ Idempotency::Outcome Idempotency::resume(Exchange& exchange, Next next) {
   const http::RequestHead& head = exchange.request.head;
   auto position = parse_event_id(head.headers.find(kLastEventId)->value);
   if (!position) co_return co_await look(exchange, next);
-  const Owner owner =
-      owner_of(context_.once.secret, policy_, head, exchange.client.certificate_subject);
+  const Owner owner = owner_of(context_.once.secret, policy_.owner, policy_.owner_header, head,
+                               exchange.client.certificate_subject);
   if (!position->key.starts_with(text_of(owner.tag))) {
     co_return refuse(exchange, Reply::kGone, {});
   }
@@ -298,7 +260,7 @@ Idempotency::Outcome Idempotency::join(Exchange& exchange, Found running,
   CancelScope patience(*exchange.scope);
   DeadlineTimer timer(exchange.loop, patience);
   timer.start(std::min(policy_.wait, left), {Errc::kTimeout, Origin::kProxy, kLate});
-  Result<StoredHead> head = co_await reader.head(patience);
+  Result<StoredHead> head = co_await reader.head(patience, exchange.sink);
   timer.stop();
   if (!head) {
     if (head.error().reason == kLate && left < policy_.wait) {

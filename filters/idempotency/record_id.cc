@@ -35,16 +35,16 @@ std::string header_text(StoreKey key, std::string_view name, const std::string& 
   return is_secret_header(name) ? hashed(key, value) : "header:" + value;
 }
 
-std::string text_for(StoreKey key, const config::Idempotency& policy, const http::RequestHead& head,
-                     std::string_view certificate_subject) {
+std::string text_for(StoreKey key, config::KeyOwner by, std::string_view header,
+                     const http::RequestHead& head, std::string_view certificate_subject) {
   using enum config::KeyOwner;
-  if (policy.owner == kAnyone) return "anyone";
-  if (policy.owner == kCertificate && !certificate_subject.empty()) {
+  if (by == kAnyone) return "anyone";
+  if (by == kCertificate && !certificate_subject.empty()) {
     return "certificate:" + std::string(certificate_subject);
   }
-  if (policy.owner == kHeader) {
-    const std::string value = value_of(head.headers, policy.owner_header);
-    if (!value.empty()) return header_text(key, policy.owner_header, value);
+  if (by == kHeader) {
+    const std::string value = value_of(head.headers, header);
+    if (!value.empty()) return header_text(key, header, value);
   }
   const std::string_view credential = find_credential(head).text;
   return credential.empty() ? "nobody" : hashed(key, credential);
@@ -52,9 +52,9 @@ std::string text_for(StoreKey key, const config::Idempotency& policy, const http
 
 }  // namespace
 
-Owner owner_of(StoreKey key, const config::Idempotency& policy, const http::RequestHead& head,
-               std::string_view certificate_subject) {
-  Owner owner{.text = text_for(key, policy, head, certificate_subject), .tag = {}};
+Owner owner_of(StoreKey key, config::KeyOwner by, std::string_view header,
+               const http::RequestHead& head, std::string_view certificate_subject) {
+  Owner owner{.text = text_for(key, by, header, head, certificate_subject), .tag = {}};
   const Digest digest = keyed_digest(key, kTagLabel, {owner.text});
   std::ranges::copy_n(digest.begin(), std::ssize(owner.tag), owner.tag.begin());
   return owner;

@@ -24,9 +24,10 @@ struct Owner {
   bool operator==(const Owner&) const = default;
 };
 
-// Whose request it is. Without a certificate or header to tell, or with an empty one, it is the
-// credential's, and without that nobody's: all such requests have one owner.
-[[nodiscard]] Owner owner_of(StoreKey key, const config::Idempotency& policy,
+// Whose request it is by such a policy; `header` is of KeyOwner::kHeader. Without a certificate or
+// header to tell, or with an empty one, it is the credential's, and without that nobody's: all such
+// requests have one owner.
+[[nodiscard]] Owner owner_of(StoreKey key, config::KeyOwner by, std::string_view header,
                              const http::RequestHead& head, std::string_view certificate_subject);
 
 // `text` is the key's, and not empty; of KeySource::kLibrary it is library_text() of the request.

@@ -20,7 +20,8 @@ constexpr std::uint64_t kSpared = 64 * 1024;
 // How much of a body others want again.
 std::uint64_t kept_bytes(const config::Policies& policies) noexcept {
   if (policies.retry) return policies.retry->buffer;
-  const bool again = policies.hedge || !policies.fallback.empty() || policies.idempotency;
+  const bool again = policies.hedge || !policies.fallback.empty() || policies.idempotency ||
+                     (policies.cache && policies.cache->ttl);
   if (signs(policies) || again) {
     return config::Retry{}.buffer;
   }

@@ -1,6 +1,7 @@
 #include "filters/intake/replay_body.h"
 
 #include <algorithm>
+#include <cassert>
 #include <utility>
 
 namespace outrigger::filters {
@@ -138,6 +139,7 @@ Task<Status> ReplayBody::read_ahead(std::size_t bytes, CancelScope& scope) {
 }
 
 Task<Status> ReplayBody::read_all(std::function<void(std::string_view)> look, CancelScope& scope) {
+  assert(inner_ != nullptr);
   for (const Slice& slice : memory_) look(slice.view());
   while (!ended_) {
     CO_TRY(const Slice more, co_await inner_->read(scope));

@@ -59,6 +59,8 @@ class ReplayBody final : public http::BodySource {
   // besides the client's: kTooLarge `idempotency_body_too_large`. The client's connection is of no
   // use to it any more.
   Task<Status> read_all(std::function<void(std::string_view)> look, CancelScope& scope);
+  // It was, and nothing is wanted of the client any more.
+  [[nodiscard]] bool read_whole() const noexcept { return inner_ == nullptr; }
   // What is kept in memory, from the start, at most `most` bytes.
   [[nodiscard]] std::string prefix(std::size_t most) const;
   // Whether the client's last byte is kept or passed on.
@@ -68,6 +70,10 @@ class ReplayBody final : public http::BodySource {
     return (ended_ || kept_ == length_) && keeping_ && spill_ == nullptr;
   }
 
+  // Whether a body of that length is kept, unless the disk fails.
+  [[nodiscard]] bool keeps(std::uint64_t length) const noexcept {
+    return keeping_ && length <= most_.bytes;
+  }
   // Whether the next attempt would get every byte.
   [[nodiscard]] bool can_rewind() const noexcept;
   // Lets the next read begin at the first byte. Nobody may be reading.

@@ -98,7 +98,8 @@ std::string would_have_text(std::span<const Would> would_have) {
 }
 
 void stamp_in_full(const Exchange& exchange, http::Headers& headers, std::string_view upstream) {
-  const bool elsewhere = !exchange.fallback.empty() && exchange.fallback != "answer";
+  const bool elsewhere = exchange.source != Source::kCache && !exchange.fallback.empty() &&
+                         exchange.fallback != "answer";
   headers.add("Outrigger-Upstream", elsewhere ? exchange.fallback : upstream);
   if (!exchange.circuit.empty()) {
     headers.add_view(HeaderId::kOther, "Outrigger-Circuit", exchange.circuit);
@@ -142,7 +143,7 @@ Task<Result<http::Response>> Observe::handle(Exchange& exchange, Next next) {
     }
     outcome = std::move(answer);
   }
-  const bool passed = exchange.source == Source::kUpstream ||
+  const bool passed = exchange.source == Source::kUpstream || exchange.source == Source::kCache ||
                       exchange.source == Source::kIdempotency || !exchange.attempts.empty();
   if (passed && exchange.source != Source::kProxy && exchange.source != Source::kCircuit) {
     Gateway::mark_passed(outcome->head);

@@ -80,6 +80,13 @@ class Recording::SeatBody final : public http::BodySource {
   http::Headers trailers_;
 };
 
+void Recording::interim(StoredHead head) {
+  const std::lock_guard lock(mutex_);
+  if (state_ != State::kOpen) return;
+  interims_.push_back(std::move(head));
+  wake_all();
+}
+
 void Recording::begin(StoredHead head) {
   assert(state_ == State::kOpen);
   const std::lock_guard lock(mutex_);
@@ -230,6 +237,11 @@ bool Recording::look_for_head(Seat& seat) {
   return false;
 }
 
+std::vector<StoredHead> Recording::interims_after(std::size_t seen) const {
+  const std::lock_guard lock(mutex_);
+  return {interims_.begin() + static_cast<std::ptrdiff_t>(seen), interims_.end()};
+}
+
 std::optional<std::string_view> Recording::look(std::uint64_t offset, Seat& seat) {
   const std::lock_guard lock(mutex_);
   seat.at = offset;
@@ -300,9 +312,17 @@ void Recording::wake_all() {
 Recording::Reader::Reader(std::shared_ptr<Recording> recording, Dispatcher& loop)
     : seat_(std::make_shared<Seat>(std::move(recording), loop)) {}
 
-Task<Result<StoredHead>> Recording::Reader::head(CancelScope& scope) {
-  while (!seat_->recording->look_for_head(*seat_)) CO_TRY(co_await seat_->called.wait(scope));
-  const Recording& recording = *seat_->recording;
+Task<Result<StoredHead>> Recording::Reader::head(CancelScope& scope, http::ResponseSink& interims) {
+  Recording& recording = *seat_->recording;
+  for (std::size_t seen = 0;;) {
+    const bool there = recording.look_for_head(*seat_);
+    for (const StoredHead& interim : recording.interims_after(seen)) {
+      ++seen;
+      CO_TRY(co_await interims.interim(response_head(interim), scope));
+    }
+    if (there) break;
+    CO_TRY(co_await seat_->called.wait(scope));
+  }
   if (seat_->late) {
     co_return std::unexpected(Error{Errc::kOverload, Origin::kProxy, Phase::kNoConnection,
                                     "answer_gone", "it is longer than is kept"});

@@ -18,33 +18,23 @@
 #include <string_view>
 #include <vector>
 
+#include "filters/recording/stored_head.h"
 #include "proxy/base/result.h"
 #include "proxy/http/body.h"
+#include "proxy/http/server.h"
 #include "proxy/runtime/cancel.h"
 #include "proxy/runtime/dispatcher.h"
 #include "proxy/runtime/task.h"
 
 namespace outrigger::filters {
 
-struct StoredField {
-  std::string name;
-  std::string value;
-  bool operator==(const StoredField&) const = default;
-};
-
-// The head of an answer in memory of its own, for any thread.
-struct StoredHead {
-  int status = 0;
-  std::vector<StoredField> fields;
-  std::optional<std::uint64_t> length;  // of the body, where it is known in advance
-  bool operator==(const StoredHead&) const = default;
-};
-
 class Recording {
  public:
   class Reader;
   static constexpr std::size_t kChunkBytes = 65536;
   static constexpr std::uint64_t kWindow = 1024 * 1024;
+  // With others the slowest may be further behind, so that it holds up the rest only in the end.
+  static constexpr std::uint64_t kSharedWindow = 64 * 1024 * 1024;
 
   // `writer` is the loop of whoever writes. It may go only after finish() or fail(): the writer
   // must end what it began, or readers wait until they are cancelled.
@@ -54,6 +44,8 @@ class Recording {
   ~Recording() = default;
 
   // For the writer, on its loop. None of them calls a reader: that is woken on its own loop.
+  // An interim response (1xx), before begin().
+  void interim(StoredHead head);
   void begin(StoredHead head);
   // Copies the bytes, once.
   void append(std::string_view bytes);
@@ -100,6 +92,8 @@ class Recording {
   void enter(Seat& seat);
   void leave(Seat& seat);
   [[nodiscard]] bool look_for_head(Seat& seat);
+  // Those behind the first `seen`.
+  [[nodiscard]] std::vector<StoredHead> interims_after(std::size_t seen) const;
   // Nothing: not yet. Empty: there is no more.
   [[nodiscard]] std::optional<std::string_view> look(std::uint64_t offset, Seat& seat);
   [[nodiscard]] bool ready(std::uint64_t offset) const;
@@ -110,7 +104,9 @@ class Recording {
   void enlist(Seat& seat);
   void wake_all();
   [[nodiscard]] std::uint64_t slowest() const noexcept;
-  [[nodiscard]] bool has_room() const noexcept { return bytes_ - slowest() < kWindow; }
+  [[nodiscard]] bool has_room() const noexcept {
+    return bytes_ - slowest() < (seats_.size() > 1 ? kSharedWindow : kWindow);
+  }
   void drop_taken();
   void tell_room(const Dispatcher& from, const std::shared_ptr<Recording>& self);
 
@@ -119,6 +115,7 @@ class Recording {
   // Changed by the writer only, under the lock; it may look without. Others look under the lock, or
   // at what no longer changes once the lock has shown them the state.
   State state_ = State::kOpen;
+  std::vector<StoredHead> interims_;   // looked at under the lock
   std::optional<StoredHead> head_;     // from kRunning on
   std::optional<Error> error_;         // of kBroken
   std::vector<StoredField> trailers_;  // of kWhole
@@ -143,9 +140,10 @@ class Recording::Reader {
   Reader& operator=(Reader&&) noexcept = default;
   ~Reader() = default;
 
-  // Waits for the head. An error only where there will be none, or it is too late, `answer_gone`:
-  // once it is there, what happens afterwards is for the body to tell.
-  [[nodiscard]] Task<Result<StoredHead>> head(CancelScope& scope);
+  // Waits for the head; interim responses go to `interims` meanwhile. An error only where there
+  // will be no head, or it is too late, `answer_gone`: once it is there, what happens afterwards is
+  // for the body to tell.
+  [[nodiscard]] Task<Result<StoredHead>> head(CancelScope& scope, http::ResponseSink& interims);
   // The body from that byte on: at full speed as far as it is there, then as it comes.
   [[nodiscard]] std::unique_ptr<http::BodySource> body(std::uint64_t from = 0) &&;
 

@@ -4,16 +4,16 @@
 
 namespace outrigger::filters {
 
-void Substitute::put(std::string_view body, std::string_view suffix) {
+void Substitute::put(std::string body, std::string_view suffix) {
   std::vector<http::Field>& fields = exchange_.request.head.headers.fields();
   if (put_) {
     fields = fields_;
-    put_body(exchange_, body, suffix);
+    put_body(exchange_, std::move(body), suffix);
     return;
   }
   put_ = true;
   fields_ = fields;
-  body_ = put_body(exchange_, body, suffix);
+  body_ = put_body(exchange_, std::move(body), suffix);
 }
 
 void Substitute::restore() noexcept {

@@ -3,6 +3,7 @@
 // the frame of Validate::handle.
 #pragma once
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -21,7 +22,7 @@ class Substitute {
   }
 
   // As put_body(), of the original.
-  void put(std::string_view body, std::string_view suffix);
+  void put(std::string body, std::string_view suffix);
   // An answer to it may still be on its way: the original is not needed any more.
   void stay() noexcept { stays_ = true; }
 

@@ -57,6 +57,7 @@ void* allocate(std::size_t capacity) {
 Block* Block::make(std::size_t capacity) {
   if (capacity > std::numeric_limits<std::uint32_t>::max()) throw std::bad_alloc();
   const std::size_t size_class = class_of(capacity);
+  // No capacity is kHolds: those below a class are rounded up.
   if (size_class < kCount) capacity = kClasses[size_class];
   void* memory = nullptr;
   if (size_class < kCount && lists.free[size_class] != nullptr) {
@@ -71,7 +72,18 @@ Block* Block::make(std::size_t capacity) {
   return block;
 }
 
+Block* Block::hold(Owner owner) {
+  Block* block = make(kClasses[0]);
+  new (block->data()) Owner(std::move(owner));
+  block->capacity_ = kHolds;
+  return block;
+}
+
 void Block::recycle() noexcept {
+  if (holds()) {
+    std::launder(reinterpret_cast<Owner*>(data()))->~Owner();
+    capacity_ = kClasses[0];
+  }
   --lists.live;
   const std::size_t size_class = class_of(capacity_);
   if (kPool && size_class < kCount && kClasses[size_class] == capacity_ &&

@@ -1,10 +1,12 @@
 // Reference-counted slices of byte blocks: how payload moves through the proxy without a copy. A
-// Block belongs to one worker thread (its count is not atomic); what crosses threads is copied.
+// Block belongs to one worker thread (its count is not atomic); what crosses threads is copied, or
+// shared by owners of its own (Slice::held).
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,19 +14,22 @@
 
 namespace outrigger {
 
-// Storage behind slices: a header followed by its bytes. Blocks of the common sizes come from a
-// per-thread free list.
+// Storage behind slices: a header followed by its bytes, or by what keeps bytes elsewhere alive.
+// Blocks of the common sizes come from a per-thread free list.
 class Block {
  public:
   // Count 1. Throws std::bad_alloc, also above 4 GiB: a capacity is 32 bits.
   static Block* make(std::size_t capacity);
+  // Count 1, and no room: lets `owner` go when the last slice goes.
+  static Block* hold(std::shared_ptr<const void> owner);
   void ref() noexcept { ++count_; }
   void unref() noexcept {
     if (--count_ == 0) recycle();
   }
   [[nodiscard]] bool shared() const noexcept { return count_ > 1; }
   [[nodiscard]] char* data() noexcept { return reinterpret_cast<char*>(this + 1); }
-  [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
+  // 0 where it holds what is not its own.
+  [[nodiscard]] std::size_t capacity() const noexcept { return holds() ? 0 : capacity_; }
 
   // Blocks alive on this thread, free ones not counted: 0 after every test.
   static std::size_t live() noexcept;
@@ -32,6 +37,9 @@ class Block {
   static void trim() noexcept;
 
  private:
+  using Owner = std::shared_ptr<const void>;
+  static constexpr std::uint32_t kHolds = 1;  // a capacity that no block of its own bytes has
+  [[nodiscard]] bool holds() const noexcept { return capacity_ == kHolds; }
   void recycle() noexcept;
   std::uint32_t count_ = 1;
   std::uint32_t capacity_ = 0;
@@ -65,6 +73,11 @@ class Slice {
   // Refers to bytes that live for ever (a literal): no block.
   static Slice literal(std::string_view text) noexcept {
     return {nullptr, text.data(), text.size()};
+  }
+
+  // Refers to bytes that `owner` keeps: any thread may have it too.
+  static Slice held(std::shared_ptr<const void> owner, std::string_view text) {
+    return {Block::hold(std::move(owner)), text.data(), text.size()};
   }
 
   [[nodiscard]] const char* data() const noexcept { return data_; }

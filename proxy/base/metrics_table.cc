@@ -33,6 +33,9 @@ constexpr std::string_view kUpstreamBy[] = {"upstream", "by"};
 constexpr std::string_view kUpstreamTo[] = {"upstream", "to"};
 constexpr std::string_view kUpstreamResult[] = {"upstream", "result"};
 constexpr std::string_view kUpstreamPolicy[] = {"upstream", "policy"};
+constexpr std::string_view kUpstreamTypeBy[] = {"upstream", "type", "by"};
+constexpr std::string_view kTier[] = {"tier"};
+constexpr std::string_view kReason[] = {"reason"};
 constexpr std::string_view kResource[] = {"resource"};
 constexpr std::string_view kSignalReason[] = {"signal", "reason"};
 
@@ -358,6 +361,38 @@ constexpr MetricSpec kTable[] = {
      kCounter,
      "Batches of changes that the disk refused.",
      {},
+     {}},
+    {Metric::kCacheRequests,
+     "outrigger_cache_requests_total",
+     kCounter,
+     "Requests that a cache policy was asked about, by what came of it.",
+     kUpstreamResult,
+     {}},
+    {Metric::kTokensSaved,
+     "outrigger_tokens_saved_total",
+     kCounter,
+     "Tokens that an upstream did not have to be asked for again: of prompts (input) and answers "
+     "(output).",
+     kUpstreamTypeBy,
+     {}},
+    {Metric::kCacheEntries,
+     "outrigger_cache_entries",
+     kGauge,
+     "Entries of the cache, in memory and on disk; one may be in both.",
+     kTier,
+     {}},
+    {Metric::kCacheBytes,
+     "outrigger_cache_bytes",
+     kGauge,
+     "Bytes that the entries of the cache take, in memory and on disk.",
+     kTier,
+     {}},
+    {Metric::kCacheEvictions,
+     "outrigger_cache_evictions_total",
+     kCounter,
+     "Entries that the cache let go: memory_full, disk_full, expired, purged; not brought to disk "
+     "because that was slow: disk_slow.",
+     kReason,
      {}},
     {Metric::kOverload,
      "outrigger_overload",

@@ -30,9 +30,11 @@ constexpr const char* kFooter =
     "  OUTRIGGER_CONFIG                   the configuration file, where a command names none\n"
     "  OUTRIGGER_LISTEN, ..._HEALTH, ..._ADMIN, ..._WORKERS, ..._LOG_LEVEL\n"
     "                                     as the flags of `outrigger run`\n"
+    "  OUTRIGGER_ADMIN_TOKEN              what the admin port asks for, and commands show it\n"
     "  NO_COLOR                           no colours, even on a terminal\n\n"
     "Exit codes:\n"
-    "  0 fine   1 it failed   2 the command line is wrong   3 the configuration is wrong\n\n"
+    "  0 fine   1 it failed   2 the command line is wrong   3 the configuration is wrong\n"
+    "  4 the proxy cannot be reached\n\n"
     "`outrigger COMMAND --help` says more about a command.";
 
 constexpr const char* kShortHelp =
@@ -55,6 +57,7 @@ void declare(CLI::App& app, Action& chosen) {
   add_check(app, chosen);
   add_config(app, chosen);
   add_store(app, chosen);
+  add_cache(app, chosen);
   add_mock(app, chosen);
   add_classify(app, chosen);
   add_explain(app, chosen);

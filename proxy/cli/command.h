@@ -21,6 +21,7 @@ void add_init(CLI::App& app, Action& chosen);
 void add_check(CLI::App& app, Action& chosen);
 void add_config(CLI::App& app, Action& chosen);
 void add_store(CLI::App& app, Action& chosen);
+void add_cache(CLI::App& app, Action& chosen);
 void add_env(CLI::App& app, Action& chosen);
 void add_mock(CLI::App& app, Action& chosen);
 void add_classify(CLI::App& app, Action& chosen);
@@ -31,6 +32,7 @@ void add_version(CLI::App& app, Action& chosen);
 // Headings of `outrigger --help`, in the order of their first command.
 inline constexpr const char* kServing = "Serve";
 inline constexpr const char* kConfiguring = "Configure";
+inline constexpr const char* kOperating = "Operate a running proxy";
 inline constexpr const char* kTrying = "Try out";
 inline constexpr const char* kLearning = "Look up";
 

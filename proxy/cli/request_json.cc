@@ -64,6 +64,7 @@ void write_facts(JsonWriter& json, const RequestReport& report) {
   constexpr std::string_view kKeys[] = {"none", "sent", "added", "would_be_added"};
   json.member("idempotency_key", kKeys[static_cast<std::size_t>(plan.idempotency_key)]);
   json.member("once", plan.once);
+  json.member("cache", plan.cache);
   json.member("body_replayable", plan.body_replayable);
   json.end_object();
   json.key("deadline");
@@ -141,12 +142,14 @@ void write_fallbacks(JsonWriter& json, const RequestPlan& request, const Verdict
   json.key("fallback");
   json.begin_array();
   for (const filters::FallbackPlan& fallback : plan.fallbacks) {
-    const bool fixed = request.routed.policies->fallback[fallback.index].answer.has_value();
+    const config::Fallback& policy = request.routed.policies->fallback[fallback.index];
+    const bool asks = !policy.answer && !policy.stale;
     json.begin_object();
     json.member("index", fallback.index);
-    null_or(json, "upstream", fixed ? std::string_view{} : fallback.upstream);
-    null_or(json, "model", fixed ? std::string_view{} : fallback.model);
-    json.member("answer", fixed);
+    null_or(json, "upstream", asks ? fallback.upstream : std::string_view{});
+    null_or(json, "model", asks ? fallback.model : std::string_view{});
+    json.member("answer", policy.answer.has_value());
+    json.member("stale", policy.stale.has_value());
     json.end_object();
   }
   json.end_array();

@@ -127,6 +127,7 @@ std::string facts(const RequestReport& report) {
                                  policies.replay ? origin_of(report, "replay") : ""));
   text += line("key", key_text(plan.idempotency_key));
   if (!plan.once.empty()) text += line("once", plan.once);
+  if (!plan.cache.empty()) text += line("cache", plan.cache);
   if (!plan.body_replayable) {
     text += line("body", "is sent once: it is larger than retry.buffer");
   }

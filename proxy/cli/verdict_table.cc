@@ -83,6 +83,10 @@ std::string fallbacks(const RequestPlan& request, const VerdictPlan& plan) {
       text += fmt::format("answer {}", policy.answer->status);
       continue;
     }
+    if (policy.stale) {
+      text += "stale";
+      continue;
+    }
     text += fallback.upstream;
     if (!fallback.model.empty()) text += fmt::format(" ({})", fallback.model);
   }

@@ -8,6 +8,30 @@ namespace outrigger::http {
 namespace {
 
 constexpr ProblemKind kKinds[] = {
+    {"admin_bad_request", 400, "http_request_error",
+     "The admin API does not understand the request",
+     "The body or the query of the request is not what this path takes. Nothing was done.",
+     "Look at the detail, which says what is wrong with it."},
+    {"admin_cross_site", 403, "http_request_denied",
+     "The request comes from a page of another site",
+     "A browser sent the request for a page that is not ours (Origin, Sec-Fetch-Site). Nothing was "
+     "done.",
+     "Use the admin API from its own address, or from a program such as curl or `outrigger`."},
+    {"admin_host_unknown", 421, "http_request_denied", "The admin API has another name",
+     "The Host of the request is none under which the admin API is served, as when a page in a "
+     "browser has a name of its own point to this machine (DNS rebinding). Nothing was done.",
+     "Ask for localhost, or for the address on which server.admin listens."},
+    {"admin_media_type", 415, "http_request_error", "The admin API takes JSON",
+     "A request that changes something must say that its body is JSON. Nothing was done.",
+     "Send Content-Type: application/json."},
+    {"admin_method_not_allowed", 405, "http_request_error", "The path does not take this method",
+     "The admin API has this path, but not with this method.", "Use a method that Allow names."},
+    {"admin_token_needed", 401, "http_request_denied", "The admin API asks for a token",
+     "The proxy was started with OUTRIGGER_ADMIN_TOKEN, and the request does not show that token.",
+     "Send Authorization: Bearer and the token; `outrigger` takes it from OUTRIGGER_ADMIN_TOKEN."},
+    {"admin_unknown_path", 404, "destination_not_found", "The admin API has no such path",
+     "The admin port serves nothing under this path.",
+     "Look at the spelling; requests to upstreams go to the proxy port, not to this one."},
     {"ambiguous_path", 400, "http_request_error", "The path has dot segments",
      "The request path contains '.' or '..' segments, plain or percent-encoded. Peers read such "
      "paths "
@@ -188,6 +212,10 @@ constexpr ProblemKind kKinds[] = {
     {"method_not_implemented", 501, "http_request_error", "The method is not supported",
      "The request method or its coding is not one that the proxy handles.",
      "Use a standard method."},
+    {"not_cached", 504, "http_response_timeout", "No stored answer may be given",
+     "The request says Cache-Control: only-if-cached, so the upstream was not asked (RFC 9111 "
+     "5.2.1.7).",
+     "Send it without only-if-cached."},
     {"outcome_unknown", 409, "http_request_denied", "Whether it was executed is not known",
      "A request with this idempotency key may have been executed: its answer was lost, or did not "
      "say. The "

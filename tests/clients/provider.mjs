@@ -57,6 +57,7 @@ export class Provider {
     if (refusal) return json(response, refusal[0], { error: refusal[1] });
     const path = request.url.split('?')[0];
     if (path === '/v1/models') return json(response, 200, { object: 'list', data: [model('gpt-test')] });
+    if (path === '/v1/customers') return json(response, 200, { id: 'cus_1', object: 'customer' });
     if (path === '/v1/echo') return json(response, 200, { bytes: text.length });
     if (path === '/v1/chat/completions') return this.#openai(body, response);
     if (path === '/v1/messages') return this.#anthropic(body, response);

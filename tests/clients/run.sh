@@ -21,7 +21,7 @@ fi
 
 export OUTRIGGER_BINARY=$binary
 status=0
-for suite in sdk resilience keys validate tools idempotency; do
+for suite in sdk resilience keys validate tools idempotency cache cache_control; do
   echo "# $suite"
   timeout 300 node --test-reporter=tap "$suite.test.mjs" || status=1
 done

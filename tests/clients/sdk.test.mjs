@@ -6,6 +6,7 @@ import Anthropic from '@anthropic-ai/sdk';
 import OpenAI from 'openai';
 import { Provider } from './provider.mjs';
 import { Proxy, freePort } from './proxy.mjs';
+import { stripe } from './sdks.mjs';
 
 let provider;
 let proxy;
@@ -17,6 +18,7 @@ before(async () => {
   proxy = await new Proxy().start([
     `openai: {use: openai, url: "${provider.url}"}`,
     `anthropic: {use: anthropic, url: "${provider.url}"}`,
+    `stripe: {use: stripe, url: "${provider.url}"}`,
     `down-openai: {use: openai, url: "http://127.0.0.1:${dead}"}`,
     `down-anthropic: {use: anthropic, url: "http://127.0.0.1:${dead}"}`,
   ]);
@@ -178,4 +180,16 @@ test('anthropic: an upstream that is down raises a readable error, once', async 
     return true;
   });
   assert.equal(await proxy.requestsTo('down-anthropic') - before, 1, 'the SDK does not retry');
+});
+
+test('stripe: a write passes with all that its SDK says of it', async () => {
+  await stripe.ask({ base: `${proxy.url}/stripe`, key: 'key', headers: { 'X-Test': 'ours' } });
+  const { headers, text } = provider.requests.at(-1);
+  assert.equal(headers.authorization, 'Bearer sk_test_key');
+  assert.equal(headers['content-type'], 'application/x-www-form-urlencoded');
+  assert.match(headers['stripe-version'], /^\d{4}-\d{2}-\d{2}/);
+  assert.match(headers['user-agent'], /^Stripe\/v1 NodeBindings/);
+  assert.match(headers['idempotency-key'], /^stripe-node-retry-/);
+  assert.equal(headers['x-test'], 'ours');
+  assert.equal(text, 'email=a%40example.com');
 });

@@ -95,7 +95,8 @@ export const gemini = {
 function stripeClient({ base, key, headers }) {
   const withPrefix = (url, init) => {
     const { pathname, search } = new URL(url);
-    return fetch(`${base}${pathname}${search}`, { ...init, headers: { ...init.headers, ...headers } });
+    const all = [...init.headers, ...Object.entries(headers)];  // its own come as pairs
+    return fetch(`${base}${pathname}${search}`, { ...init, headers: all });
   };
   return new Stripe(`sk_test_${key}`, {
     httpClient: Stripe.createFetchHttpClient(withPrefix), maxNetworkRetries: 2, telemetry: false,

@@ -113,7 +113,7 @@ TEST_P(Shape, WithTrailersIsKept) {
   EXPECT_EQ(value_of(again.trailers, "x-sum"), "7");
 }
 
-TEST_P(Shape, OfAnInterimAnswerIsTheFinalOne) {
+TEST_P(Shape, OfAnInterimAnswerPassesItAndKeepsTheFinalOne) {
   upstream.expect("POST /p").interim(103, {{"link", "</a>"}}).reply(200, "once");
   serve_once();
   const Response first = ask(keyed("/up/p", "k"));

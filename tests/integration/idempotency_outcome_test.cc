@@ -274,6 +274,20 @@ TEST_P(UpstreamKey, ThatIsHashedIsTheSameInEachAttempt) {
   EXPECT_EQ(sent(2, "x-key"), sent(0, "x-key"));
 }
 
+TEST_P(UpstreamKey, OfAnEditedRequestIsAnotherOneWhereverItStands) {
+  upstream.expect("POST /p").reply(529, "{}");
+  upstream.expect("POST /p").reply(200, "{}");
+  serve_once("upstream: {header: X-Key, json: /key}",
+             "replay: safe, retry: none, fallback: [{model: small}]");
+  EXPECT_EQ(ask(keyed("/up/p", "k", R"({"model":"big"})")).status, 200);
+  EXPECT_EQ(sent(0, "x-key"), "k");
+  EXPECT_EQ(sent(1, "x-key"), "k-fallback1") << "it is another request";
+  EXPECT_EQ(sent(1, "idempotency-key"), "");
+  const auto edited = nlohmann::json::parse(upstream.requests().at(1).body);
+  EXPECT_EQ(edited.value("model", ""), "small");
+  EXPECT_EQ(edited.value("key", ""), "k-fallback1");
+}
+
 TEST_P(UpstreamKey, IsPutIntoTheBody) {
   upstream.expect("POST /p").times(2).reply(200, "once");
   serve_once("upstream: {header: none, json: /idempotency_key}");

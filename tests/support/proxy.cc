@@ -56,6 +56,11 @@ ProxyConfig& ProxyConfig::defaults(const std::string& policies) {
   return *this;
 }
 
+ProxyConfig& ProxyConfig::store(const std::string& keys) {
+  store_ = fmt::format("store: {{{}}}\n", keys);
+  return *this;
+}
+
 ProxyConfig& ProxyConfig::drain(const std::string& keys) {
   drain_ = keys;
   return *this;
@@ -80,8 +85,9 @@ std::string ProxyConfig::yaml(std::uint16_t port, std::uint16_t admin, std::uint
       "server: {{listen: \"127.0.0.1:{}\", admin: \"127.0.0.1:{}\", health: \"127.0.0.1:{}\", "
       "workers: {}, drain: {{{}}}, watch: {}, log_format: json{}}}\n"
       "defaults: {{{}}}\n"
+      "{}"
       "upstreams:\n{}",
-      port, admin, health, workers_, drain_, watch_, server_, defaults_, upstreams_);
+      port, admin, health, workers_, drain_, watch_, server_, defaults_, store_, upstreams_);
 }
 
 // ---- life ----
@@ -163,9 +169,10 @@ void Proxy::expect_exit(int code, Deadline deadline) {
 }
 
 void Proxy::expect_no_leaked_descriptors() {
-  // The store is opened when there is something to keep, and then stays open.
+  // The store and the cache are opened when there is something to keep, and then stay open.
   const auto of_store = [](const std::string& descriptor) {
-    return descriptor.find("/outrigger-data/state/") != std::string::npos;
+    return descriptor.contains("/outrigger-data/state/") ||
+           descriptor.contains("/outrigger-data/cache/");
   };
   const bool gone = eventually(
       [&] {

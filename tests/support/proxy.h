@@ -34,6 +34,8 @@ class ProxyConfig {
   // Policies of all upstreams. Without a call none repeats or refuses: what the upstream says comes
   // through as it is.
   ProxyConfig& defaults(const std::string& policies);
+  // Keys of `store`.
+  ProxyConfig& store(const std::string& keys);
   ProxyConfig& drain(const std::string& keys);
   // A change of the file is loaded by itself; otherwise only by SIGHUP.
   ProxyConfig& watch();
@@ -50,6 +52,7 @@ class ProxyConfig {
   std::string upstreams_;
   std::string drain_ = "announce: 10ms, streams: 10s";
   std::string defaults_ = "retry: none, circuit_breaker: none";
+  std::string store_;
   int workers_ = 2;
   bool watch_ = false;
   std::vector<Upstream*> scripted_;

@@ -58,6 +58,7 @@ std::string in_block(std::string_view name, const std::string& entry) {
   if (name == "server" || name == "store" || name == "defaults") {
     return "version: 1\n" + std::string(name) + ": {" + entry + "}\n";
   }
+  if (name == "store.cache") return in_block("store", "cache: {" + entry + "}");
   if (name == "server.overload.marks") return in_block("server.overload.memory", entry);
   if (name.starts_with("server.")) {
     const std::string inner(name.substr(7));
@@ -67,9 +68,9 @@ std::string in_block(std::string_view name, const std::string& entry) {
     return "version: 1\nserver: {" + inner.substr(0, dot) + ": {" + value + "}}\n";
   }
   if (name == "fallback[]") {
-    const bool differs =
-        entry.starts_with("model") || entry.starts_with("upstream") || entry.starts_with("answer");
-    return "version: 1\nupstreams: {u: {" + address + "fallback: [{" +
+    const bool differs = entry.starts_with("model") || entry.starts_with("upstream") ||
+                         entry.starts_with("answer") || entry.starts_with("stale");
+    return "version: 1\nupstreams: {u: {" + address + "cache: {}, fallback: [{" +
            std::string(differs ? "" : "model: m, ") + entry +
            "}]}, bedrock: {url: https://bedrock.example.com}}\n";
   }
@@ -182,8 +183,8 @@ TEST_P(Example, ShownLoadsAgainToTheSameHash) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Example,
-                         testing::Values("minimal", "agents", "corporate", "resilience",
-                                         "fallback"),
+                         testing::Values("minimal", "agents", "corporate", "resilience", "fallback",
+                                         "structured", "cache"),
                          [](const auto& info) { return info.param; });
 
 TEST(Schema, RefusesWhatTheLoaderRefusesInShape) {
@@ -206,6 +207,10 @@ TEST(Schema, RefusesWhatTheLoaderRefusesInShape) {
         "version: 1\nupstreams: {a: {use: openai, classify: [{json: {/a: {is: 1}}, verdict: "
         "ok}]}}\n",
         "version: 1\nupstreams: {a: {use: openai, error_fields: [code]}}\n",
+        "version: 1\nupstreams: {a: {use: openai, cache: {headers: [a b]}}}\n",
+        "version: 1\nupstreams: {a: {use: openai, cache: {if: {json: {a: 1}}}}}\n",
+        "version: 1\nupstreams: {a: {use: openai, cache: {http: {mode: open}}}}\n",
+        "version: 1\nupstreams: {a: {use: openai, fallback: [{stale: 24}]}}\n",
         "version: 1\nserver: {workers: many}\n",
         "version: 1\nserver: {drain: {announce: 5}}\n",
         "version: 1\nserver: {limits: {head_bytes: 64k}}\n",

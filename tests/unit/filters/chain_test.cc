@@ -33,6 +33,7 @@ TEST(Chain, IsInTheOrderThatItsPageTells) {
   upstream.policies.hedge.emplace();
   upstream.policies.loop_guard.emplace();
   upstream.policies.idempotency.emplace();
+  upstream.policies.cache.emplace();
   upstream.policies.credentials.emplace().aws.emplace();
   upstream.policies.validate.emplace();
   upstream.policies.rate_limit.emplace();
@@ -44,6 +45,7 @@ TEST(Chain, IsInTheOrderThatItsPageTells) {
   Shared shared({.listener = {}}, {}, "/nowhere", "/tmp");
   store::Journal journal;
   shared.once.emplace(journal);
+  shared.cached.emplace(CacheSettings{});
   Executions executions(loop);
   ChainContext context{observe,
                        shared,

@@ -26,7 +26,7 @@ Owner owner(KeyOwner kind, Lines lines, std::string_view certificate = {},
   http::RequestHead head;
   head.target = "/v1";
   for (const auto& [name, value] : lines) head.headers.add(name, value);
-  return owner_of(key, policy, head, certificate);
+  return owner_of(key, policy.owner, policy.owner_header, head, certificate);
 }
 
 TEST(OwnerOf, FollowsItsTable) {

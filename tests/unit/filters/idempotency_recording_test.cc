@@ -104,6 +104,23 @@ TEST_F(RecordingTest, ALateReaderGetsWhatThereIsAndThenWhatComes) {
   EXPECT_EQ(first.bytes, recording_->copy(0, bytes.size()));
 }
 
+// RFC 9110 15.2: whoever stands between forwards interim responses.
+TEST_F(RecordingTest, InterimResponsesReachWhoeverWaitsForTheHead) {
+  const Client& near = join(home_);
+  const Client& far = join(away_);
+  recording_->interim({.status = 102, .fields = {}, .length = {}});
+  run();
+  EXPECT_EQ(near.interims, std::vector{102});
+  EXPECT_EQ(far.interims, std::vector{102});
+  recording_->interim({.status = 103, .fields = {}, .length = {}});
+  recording_->begin(kHead);
+  run();
+  EXPECT_EQ(near.interims, (std::vector{102, 103}));
+  EXPECT_EQ(near.head, kHead);
+  recording_->finish();
+  run();
+}
+
 TEST_F(RecordingTest, ASlowReaderHoldsUpNobody) {
   const std::string bytes = random_bytes(1'000'000, 2);
   Client& slow = join_paced(away_);

@@ -33,6 +33,7 @@ inline std::string random_bytes(std::size_t size, std::uint64_t seed) {
 // One client: what it got, and how that ended.
 struct Client {
   explicit Client(Dispatcher& loop) : tasks(std::in_place, loop) {}
+  std::vector<int> interims;  // their statuses
   std::optional<StoredHead> head;
   std::string bytes;
   std::string end = "waits";
@@ -68,8 +69,22 @@ inline Task<void> read_body(std::unique_ptr<http::BodySource> body, Client& clie
   }
 }
 
+class InterimSink final : public http::ResponseSink {
+ public:
+  explicit InterimSink(Client& client) noexcept : client_(client) {}
+  Task<Status> interim(http::ResponseHead head, CancelScope&) override {
+    client_.interims.push_back(head.status);
+    co_return Status{};
+  }
+  Task<http::Delivery> send(http::Response, CancelScope&) override { co_return http::Delivery{}; }
+
+ private:
+  Client& client_;
+};
+
 inline Task<void> read_answer(Recording::Reader reader, Client& client) {
-  Result<StoredHead> head = co_await reader.head(client.scope);
+  InterimSink interims(client);
+  Result<StoredHead> head = co_await reader.head(client.scope, interims);
   if (!head) {
     client.end = head.error().reason;
     co_return;
