@@ -55,6 +55,12 @@ Duration CacheDesk::kept_stale() const noexcept {
   return most;
 }
 
+std::uint64_t CacheDesk::new_epoch() {
+  std::uint64_t epoch = 0;
+  while (epoch == 0) epoch = random_.next();
+  return epoch;
+}
+
 std::string CacheDesk::place(const Exchange& exchange) const {
   const upstream::Routed& routed = exchange.routed;
   if (routed.upstream != nullptr) return upstream_;

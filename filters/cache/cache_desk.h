@@ -14,6 +14,7 @@
 #include "filters/filter.h"
 #include "filters/idempotency/once.h"
 #include "proxy/base/metrics.h"
+#include "proxy/base/random.h"
 #include "proxy/base/wall_clock.h"
 
 namespace outrigger::filters {
@@ -44,6 +45,8 @@ class CacheDesk {
   [[nodiscard]] std::string place(const Exchange& exchange) const;
   // How long an answer is of use to a fallback after it has become stale.
   [[nodiscard]] Duration kept_stale() const noexcept;
+  // What tells the answers to a URL before and after it was invalidated apart: never 0.
+  [[nodiscard]] std::uint64_t new_epoch();
   // Whose entries the request may have (cache.owner); a hash.
   [[nodiscard]] std::string owner(const Exchange& exchange) const;
 
@@ -112,6 +115,7 @@ class CacheDesk {
   const config::Policies& policies_;
   const std::string upstream_;
   std::array<Counter, 6> counters_;  // by Outcome
+  Random random_{secure_seed()};
   Orphans orphans_;
 };
 

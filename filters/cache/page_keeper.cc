@@ -8,7 +8,6 @@
 #include "filters/cache/stored_response.h"
 #include "filters/cache/validation.h"
 #include "filters/cache/vary.h"
-#include "proxy/base/random.h"
 
 namespace outrigger::filters {
 namespace {
@@ -68,7 +67,7 @@ CacheKey pass_key(const PageAsk& ask) noexcept {
   return key;
 }
 
-PageKeeper::PageKeeper(const CacheDesk& desk, PageAsk ask, std::int64_t now_us)
+PageKeeper::PageKeeper(CacheDesk& desk, PageAsk ask, std::int64_t now_us)
     : desk_(desk), ask_(std::move(ask)), requested_us_(now_us) {}
 
 AnswerKeeper::Take PageKeeper::begin(Exchange& exchange, const http::Response& response,
@@ -154,9 +153,8 @@ bool PageKeeper::know_variants(const Exchange& exchange, const http::Headers& an
   if (flight.outdated.load(std::memory_order_acquire) || (first && flight.unseen)) return false;
   const CacheEntryPtr known = desk_.answers().find(ask_.url, now_us);
   if (!first && (known == nullptr || known->epoch != ask_.variants->epoch)) return false;
-  std::uint64_t epoch = known != nullptr ? known->epoch : 0;
+  const std::uint64_t epoch = known != nullptr ? known->epoch : desk_.new_epoch();
   if (known != nullptr) names = united(known->vary, names);
-  while (epoch == 0) epoch = secure_seed();
   constexpr std::int64_t kYear = 366LL * 24 * 3600 * kMicros;
   if (known == nullptr || known->vary != names) {
     desk_.answers().put(ask_.url, std::make_shared<const CacheEntry>(variants_entry(

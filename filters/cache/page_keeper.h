@@ -31,7 +31,7 @@ struct PageAsk {
 class PageKeeper final : public AnswerKeeper, public StaleAnswer {
  public:
   // `ask` without an entry asks for a whole answer, with one for a validation of it.
-  PageKeeper(const CacheDesk& desk, PageAsk ask, std::int64_t now_us);
+  PageKeeper(CacheDesk& desk, PageAsk ask, std::int64_t now_us);
 
   Take begin(Exchange& exchange, const http::Response& response, Flight& flight) override;
   void see(std::string_view, std::uint64_t) override {}
@@ -49,7 +49,7 @@ class PageKeeper final : public AnswerKeeper, public StaleAnswer {
                                                             const AnswerTimes& times) const;
   void mark_as_passing(std::int64_t now_us) const;
 
-  const CacheDesk& desk_;
+  CacheDesk& desk_;
   PageAsk ask_;
   const std::int64_t requested_us_;
   std::optional<Kept> kept_;
