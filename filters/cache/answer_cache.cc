@@ -105,7 +105,7 @@ bool AnswerCache::is_purged(const CacheKey& key, const CacheEntry& entry) const 
 }
 
 // What leaves memory is freed without the lock, so `left` stands before it.
-void AnswerCache::put(const CacheKey& key, CacheEntryPtr entry) {
+void AnswerCache::put(const CacheKey& key, CacheEntryPtr entry, Tiers tiers) {
   MemoryTier::Left left;
   const std::scoped_lock lock(mutex_);
   if (is_purged(key, *entry)) {
@@ -113,7 +113,8 @@ void AnswerCache::put(const CacheKey& key, CacheEntryPtr entry) {
     if (disk_ != nullptr) disk_->erase(key);
     return;
   }
-  if (disk_ != nullptr) disk_->put(key, entry);
+  if (disk_ != nullptr && tiers == Tiers::kBoth) disk_->put(key, entry);
+  if (disk_ != nullptr && tiers == Tiers::kMemory) disk_->erase(key);
   left = memory_.put(key, std::move(entry));
 }
 

@@ -72,7 +72,8 @@ class AnswerCache {
   [[nodiscard]] Task<CacheEntryPtr> load(Dispatcher& loop, const CacheKey& key, CancelScope& scope);
   // Replaces. In memory at once, unless it is too long for that; on disk soon, unless that is slow
   // (then no earlier one is there either).
-  void put(const CacheKey& key, CacheEntryPtr entry);
+  enum class Tiers : std::uint8_t { kBoth, kMemory };
+  void put(const CacheKey& key, CacheEntryPtr entry, Tiers tiers = Tiers::kBoth);
   void erase(const CacheKey& key);
   // When it returns none of them is in memory, and none comes back from disk, after a power cut
   // neither. What is put meanwhile may be purged, too. Blocks on the disk: not on a loop that

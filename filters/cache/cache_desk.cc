@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "filters/cache/stored_response.h"
 #include "filters/cache/validation.h"
 #include "filters/idempotency/record_id.h"
 #include "filters/recording/followed_body.h"
@@ -17,7 +18,9 @@ constexpr std::array<std::string_view, 6> kOutcomes = {"hit",    "miss",        
 
 // The upstream was asked, or its breaker said no, before a stale answer was given.
 CacheStatus of_fallback(const Exchange& exchange) {
-  if (exchange.attempts.empty()) return {.detail = "fallback"};
+  if (exchange.attempts.empty()) {
+    return {.detail = exchange.circuit == "open" ? "breaker-open" : "fallback"};
+  }
   CacheStatus status{.forward = Forward::kStale, .detail = "fallback"};
   const int answered = exchange.attempts.back().status;
   if (answered != 0) status.forward_status = answered;
@@ -80,9 +83,15 @@ CacheDesk::Trip CacheDesk::board(Exchange& exchange, const CacheKey& key, std::s
   return {std::move(flight), std::move(reader), leads};
 }
 
+CacheDesk::Trip CacheDesk::board_unseen(Exchange& exchange, const CacheKey& key,
+                                        std::string_view owner) const {
+  auto [flight, leads] = flights().board(key, exchange.loop, owner);
+  return {std::move(flight), std::nullopt, leads};
+}
+
 void CacheDesk::lead(Exchange& exchange, Next next, Trip& trip, Lead lead) {
-  const Fill::Setup setup{answers(), flights(), policies_, context_.executions.scope,
-                          orphans_,  lead.key};
+  const Fill::Setup setup{context_.shared, policies_, context_.executions.scope, orphans_,
+                          lead.key};
   const auto fill =
       std::make_shared<Fill>(setup, exchange, lead.coding, trip.flight, std::move(lead.keeper));
   trip.work = fill->work();
@@ -99,7 +108,7 @@ Task<Result<StoredHead>> CacheDesk::wait_for_head(Exchange& exchange, Trip& trip
   if (left != Duration::max()) {
     timer.start(left, {Errc::kTimeout, Origin::kProxy, "deadline_exceeded"});
   }
-  Result<StoredHead> head = co_await trip.reader.head(patience, exchange.sink);
+  Result<StoredHead> head = co_await trip.reader->head(patience, exchange.sink);
   timer.stop();
   if (trip.work != nullptr) {
     trip.work->tell(exchange);
@@ -121,9 +130,16 @@ bool CacheDesk::goes_again(const Trip& trip, const Error& error) {
 
 http::Response CacheDesk::passing(Exchange& exchange, const StoredHead& head, Trip trip,
                                   CacheStatus status) const {
-  std::unique_ptr<http::BodySource> body = std::move(trip.reader).body();
-  if (trip.work != nullptr) {
-    body = std::make_unique<FollowedBody>(std::move(body), std::move(trip.work), exchange);
+  http::Response response;
+  response.head = response_head(head);
+  if (trip.flight->body != nullptr) {
+    response.body = body_of(trip.flight->body);
+  } else {
+    std::unique_ptr<http::BodySource> body = std::move(*trip.reader).body();
+    if (trip.leads) body = std::make_unique<FollowedBody>(std::move(body), trip.work, exchange);
+    response.body = http::Body(std::move(body), head.length);
+  }
+  if (trip.leads) {
     status.forward_status = head.status;
     if (exchange.source == Source::kCache) status = of_fallback(exchange);
     count(exchange.source == Source::kCache ? Outcome::kStale : Outcome::kMiss);
@@ -133,7 +149,6 @@ http::Response CacheDesk::passing(Exchange& exchange, const StoredHead& head, Tr
     status.collapsed = true;
     count(Outcome::kCollapsed);
   }
-  http::Response response = response_of(head, std::move(body));
   say(response.head, status);
   return response;
 }

@@ -35,6 +35,7 @@ class CacheDesk {
   [[nodiscard]] const config::Policies& policies() const noexcept { return policies_; }
   [[nodiscard]] const config::Cache& policy() const noexcept { return *policies_.cache; }
   [[nodiscard]] const std::string& upstream() const noexcept { return upstream_; }
+  [[nodiscard]] SharedAnswers& shared() const noexcept { return context_.shared; }
   [[nodiscard]] AnswerCache& answers() const noexcept { return context_.shared.answers; }
   [[nodiscard]] Flights& flights() const noexcept { return context_.shared.flights; }
   // Time of day.
@@ -56,7 +57,7 @@ class CacheDesk {
   // One request with others, or first of them, to the upstream.
   struct Trip {
     std::shared_ptr<Flight> flight;
-    Recording::Reader reader;
+    std::optional<Recording::Reader> reader;  // none of whom nobody waits for
     bool leads = false;
     std::shared_ptr<Detached> work = nullptr;  // of the leader, once it has started
   };
@@ -64,6 +65,10 @@ class CacheDesk {
     kAny,   // with whoever asks for the same
     kNone,  // alone: others may come along
   };
+  // To the upstream while nobody waits for it, unless somebody is on the way already: then it does
+  // not lead.
+  [[nodiscard]] Trip board_unseen(Exchange& exchange, const CacheKey& key,
+                                  std::string_view owner) const;
   // On the flight to that key, or one of its own.
   [[nodiscard]] Trip board(Exchange& exchange, const CacheKey& key, std::string_view owner,
                            Company company) const;

@@ -69,8 +69,11 @@ Task<void> Fill::execute(Next next) {
   keeps_ = may_keep && outcome->body.length().value_or(0) <= setup_.policies.cache->max_answer;
   flight_->degraded = exchange_.degraded;
   if (flight_->share == Flight::Share::kNobody) land();
+  const Slice* const whole = outcome->body.whole();
+  const bool comes = flight_->entry == nullptr && whole == nullptr;
+  if (flight_->entry == nullptr && whole != nullptr) take_whole(whole->view());
   recording.begin(stored_head(*outcome));
-  if (flight_->entry == nullptr) {
+  if (comes) {
     const Result<Slice> last = co_await copy(outcome->body);
     if (!last) co_return give_up(last.error());
     if (keeps_) store();
@@ -79,6 +82,22 @@ Task<void> Fill::execute(Next next) {
   over_ = true;
   land();
   recording.finish(fields_of(outcome->body.trailers()));
+}
+
+// All of it is there: who waits gets it from where it lies.
+void Fill::take_whole(std::string_view bytes) {
+  bytes_ = bytes.size();
+  auto kept = keeps_ ? (keeper_->see(bytes, 0), keeper_->finish(exchange_)) : std::nullopt;
+  CacheEntry entry;
+  if (kept) entry = std::move(kept->entry);
+  while (!bytes.empty()) {
+    entry.body.emplace_back(bytes.substr(0, CacheEntry::kPiece));
+    bytes.remove_prefix(entry.body.back().size());
+  }
+  flight_->body = std::make_shared<const CacheEntry>(std::move(entry));
+  if (kept && !flight_->outdated.load(std::memory_order_acquire)) {
+    setup_.shared.put(kept->key, flight_->body);
+  }
 }
 
 // Bytes pass as they come, but for those with which a client would know the answer to be whole:
@@ -127,12 +146,12 @@ void Fill::store() {
   if (!kept || flight_->outdated.load(std::memory_order_acquire)) return;
   if (!body_.empty()) body_.back().shrink_to_fit();
   kept->entry.body = std::move(body_);
-  setup_.answers.put(kept->key, std::make_shared<const CacheEntry>(std::move(kept->entry)));
+  setup_.shared.put(kept->key, std::make_shared<const CacheEntry>(std::move(kept->entry)));
 }
 
 void Fill::land() {
-  setup_.flights.land(setup_.key, *flight_);
-  if (flight_->also) setup_.flights.land(*flight_->also, *flight_);
+  setup_.shared.flights.land(setup_.key, *flight_);
+  if (flight_->also) setup_.shared.flights.land(*flight_->also, *flight_);
 }
 
 // No answer, or half of one.

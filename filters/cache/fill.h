@@ -7,9 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "filters/cache/answer_cache.h"
 #include "filters/cache/answer_keeper.h"
-#include "filters/cache/flights.h"
+#include "filters/cache/shared_answers.h"
 #include "filters/filter.h"
 #include "filters/recording/detached.h"
 #include "filters/recording/orphan.h"
@@ -20,8 +19,7 @@ namespace outrigger::filters {
 class Fill final : public std::enable_shared_from_this<Fill> {
  public:
   struct Setup {
-    AnswerCache& answers;
-    Flights& flights;
+    SharedAnswers& shared;
     const config::Policies& policies;
     CancelScope& worker;
     Orphans& orphans;
@@ -42,6 +40,7 @@ class Fill final : public std::enable_shared_from_this<Fill> {
  private:
   static Task<void> run(std::shared_ptr<Fill> self, Next next);
   Task<void> execute(Next next);
+  void take_whole(std::string_view bytes);
   Task<Result<Slice>> copy(http::Body& body);
   void keep(std::string_view bytes);
   void store();

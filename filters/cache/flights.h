@@ -38,6 +38,7 @@ struct Flight : std::enable_shared_from_this<Flight> {
   std::vector<std::string> vary;
   std::string variant;  // of the leader's request
   CacheEntryPtr entry;  // instead of what was recorded: the upstream said that it still holds
+  CacheEntryPtr body;   // the bytes of an answer that came in one piece: none are recorded
   bool for_leader_only = false;  // it failed for a reason of the leader's: others try by themselves
   std::optional<Duration> retry_after;  // of a failure: when to come back
   std::optional<CacheKey> also;         // a second key that leads to it, once that is known

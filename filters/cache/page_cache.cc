@@ -218,7 +218,7 @@ void PageCache::learn(const Exchange& exchange, const PageAsk& ask,
   entry.page = page->facts;
   entry.expires_us = page->expires_us;
   entry.keep_until_us = page->keep_until_us;
-  desk_.answers().put(ask.key, std::make_shared<const CacheEntry>(std::move(entry)));
+  desk_.shared().put(ask.key, std::make_shared<const CacheEntry>(std::move(entry)));
 }
 
 Forward PageCache::forward(const Exchange& exchange, const PageAsk& ask) const {
@@ -244,7 +244,7 @@ void PageCache::lead(Exchange& exchange, Next next, const PageAsk& ask, CacheDes
 
 // Nobody waits for it.
 void PageCache::refresh(Exchange& exchange, Next next, const PageAsk& ask) {
-  CacheDesk::Trip trip = desk_.board(exchange, ask.key, ask.owner, CacheDesk::Company::kAny);
+  CacheDesk::Trip trip = desk_.board_unseen(exchange, ask.key, ask.owner);
   if (trip.leads) lead(exchange, next, ask, trip);
 }
 

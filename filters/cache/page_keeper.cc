@@ -119,7 +119,7 @@ AnswerKeeper::Take PageKeeper::begin(Exchange& exchange, const http::Response& r
   entry.body = ask_.entry->body;
   flight.entry = std::make_shared<const CacheEntry>(std::move(entry));
   flight.share = kept ? Flight::Share::kAll : Flight::Share::kNobody;
-  if (known) desk_.answers().put(ask_.key, flight.entry);
+  if (known) desk_.shared().put(ask_.key, flight.entry);
   return Take::kNothing;
 }
 
@@ -157,8 +157,8 @@ bool PageKeeper::know_variants(const Exchange& exchange, const http::Headers& an
   if (known != nullptr) names = united(known->vary, names);
   constexpr std::int64_t kYear = 366LL * 24 * 3600 * kMicros;
   if (known == nullptr || known->vary != names) {
-    desk_.answers().put(ask_.url, std::make_shared<const CacheEntry>(variants_entry(
-                                      names, epoch, desk_.upstream(), now_us, now_us + kYear)));
+    desk_.shared().put(ask_.url, std::make_shared<const CacheEntry>(variants_entry(
+                                     names, epoch, desk_.upstream(), now_us, now_us + kYear)));
   }
   ask_.key = page_key(ask_.url, epoch, ask_.owner, vary_text(request, names));
   // From now on it is looked for by that key.

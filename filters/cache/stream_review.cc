@@ -5,6 +5,7 @@
 #include "filters/cache/answer_readers.h"
 #include "filters/classify/answer_kind.h"
 #include "filters/classify/usage.h"
+#include "proxy/base/base64.h"
 
 namespace outrigger::filters {
 namespace {
@@ -43,8 +44,6 @@ bool closes(PromptCall call) noexcept {
 
 // The `bytes` of a chunk of InvokeModelWithResponseStream (RFC 4648 4).
 bool decode_chunk(std::string_view json, std::string& out) {
-  constexpr std::string_view kDigits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string_view text;
   JsonCursor in(json);
   in.members([&](std::string_view name) {
@@ -55,20 +54,7 @@ bool decode_chunk(std::string_view json, std::string& out) {
     }
   });
   if (!in.at_end()) return false;
-  while (text.ends_with('=')) text.remove_suffix(1);
-  out.clear();
-  std::uint32_t bits = 0;
-  int count = 0;
-  for (const char c : text) {
-    const std::size_t digit = kDigits.find(c);
-    if (digit == std::string_view::npos) return false;
-    bits = bits << 6 | static_cast<std::uint32_t>(digit);
-    count += 6;
-    if (count < 8) continue;
-    count -= 8;
-    out += static_cast<char>(bits >> count & 0xff);
-  }
-  return true;
+  return decode_base64(text, out);
 }
 
 }  // namespace

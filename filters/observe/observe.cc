@@ -173,6 +173,7 @@ void Observe::stamp(Exchange& exchange, http::Response& response) const {
   }
   remove_stamps(headers);
   if (exchange.source != Source::kProxy) headers.remove("outrigger-loop-guard");
+  if (exchange.source != Source::kCache) headers.remove("outrigger-tokens-saved");
   headers.add_view(HeaderId::kOther, "Outrigger-Request-Id", exchange.id(),
                    http::Grammar::kChecked);
   headers.add_view(HeaderId::kOther, "Outrigger-Source", to_string(exchange.source),

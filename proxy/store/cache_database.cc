@@ -12,6 +12,8 @@
 #include <fmt/format.h>
 #include <leveldb/filter_policy.h>
 
+#include "proxy/store/leveldb_words.h"
+
 namespace outrigger::store {
 namespace {
 
@@ -23,23 +25,6 @@ constexpr std::uint64_t kBufferPart = 32;
 constexpr std::size_t kFile = 8 * 1024 * 1024;  // a large cache in few of them
 constexpr int kOpenFiles = 500;
 constexpr int kBloomBits = 10;
-
-leveldb::Slice slice(std::string_view text) {
-  return {text.data(), text.size()};
-}
-std::string_view view(const leveldb::Slice& text) {
-  return {text.data(), text.size()};
-}
-
-std::unexpected<Error> failed(const std::string& path, const leveldb::Status& status) {
-  const std::string why = status.ToString();
-  // So LevelDB says it when the lock is refused: it is the only thing that another process holds.
-  const bool busy = why.starts_with("IO error: lock ");
-  const std::string_view reason = busy                    ? "store_busy"
-                                  : status.IsCorruption() ? "store_corrupt"
-                                                          : "store_io";
-  return fail(Errc::kSystem, Origin::kProxy, reason, fmt::format("{}: {}", path, why));
-}
 
 std::unexpected<Error> io_error(const std::string& path, std::string_view why) {
   return fail(Errc::kSystem, Origin::kProxy, "store_io", fmt::format("{}: {}", path, why));

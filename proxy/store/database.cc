@@ -7,28 +7,13 @@
 #include <fmt/format.h>
 #include <leveldb/filter_policy.h>
 
+#include "proxy/store/leveldb_words.h"
+
 namespace outrigger::store {
 namespace {
 
 constexpr std::size_t kWriteBuffer = 16 * 1024 * 1024;
 constexpr int kBloomBits = 10;
-
-leveldb::Slice slice(std::string_view text) {
-  return {text.data(), text.size()};
-}
-std::string_view view(const leveldb::Slice& text) {
-  return {text.data(), text.size()};
-}
-
-std::unexpected<Error> failed(const std::string& path, const leveldb::Status& status) {
-  const std::string why = status.ToString();
-  // So LevelDB says it when the lock is refused: it is the only thing that another process holds.
-  const bool busy = why.starts_with("IO error: lock ");
-  const std::string_view reason = busy                    ? "store_busy"
-                                  : status.IsCorruption() ? "store_corrupt"
-                                                          : "store_io";
-  return fail(Errc::kSystem, Origin::kProxy, reason, fmt::format("{}: {}", path, why));
-}
 
 leveldb::ReadOptions reading() {
   leveldb::ReadOptions options;

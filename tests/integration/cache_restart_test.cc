@@ -7,8 +7,7 @@
 #include <thread>
 
 #include "tests/integration/cache_scenario.h"
-#include "tests/support/process.h"
-#include "tests/support/socket.h"
+#include "tests/integration/lasting_proxy.h"
 
 namespace outrigger::test {
 namespace {
@@ -17,7 +16,7 @@ namespace fs = std::filesystem;
 
 // A proxy that is ended and started again in the same folder. "/up/..." is cached, "/once/..." has
 // keys.
-class CacheRestart : public ::testing::TestWithParam<Protocols> {
+class CacheRestart : public ::testing::TestWithParam<Protocols>, protected LastingProxy {
  protected:
   ~CacheRestart() override { stop(SIGKILL); }
 
@@ -27,54 +26,23 @@ class CacheRestart : public ::testing::TestWithParam<Protocols> {
         "{{up: {{use: http, url: {0}, protocol: {1}, replay: safe, dialect: openai, cache: "
         "{{{2}}}}}, once: {{use: http, url: {0}, protocol: {1}, idempotency: {{}}}}}}",
         upstream.url(), protocol, cache);
-    folder_.write(
-        "outrigger.yaml",
-        fmt::format("version: 1\n"
-                    "server: {{listen: 127.0.0.1:{}, admin: 127.0.0.1:{}, health: 127.0.0.1:{}, "
-                    "workers: 2, watch: false, log_format: json, drain: {{announce: 10ms}}}}\n"
-                    "defaults: {{retry: none, circuit_breaker: none}}\n"
-                    "store: {{path: data{}{}}}\n"
-                    "upstreams: {}\n",
-                    port_.number(), admin_.number(), health_.number(), store.empty() ? "" : ", ",
-                    store, upstreams));
+    folder_.write("outrigger.yaml",
+                  fmt::format("version: 1\n"
+                              "server: {{{}, workers: 2, watch: false, log_format: json, drain: "
+                              "{{announce: 10ms}}}}\n"
+                              "defaults: {{retry: none, circuit_breaker: none}}\n"
+                              "store: {{path: data{}{}}}\n"
+                              "upstreams: {}\n",
+                              addresses(), store.empty() ? "" : ", ", store, upstreams));
   }
   void start() {
     log_before_ = read_file(folder_.path("stderr")).size();
-    process_ =
-        std::make_unique<Process>(std::vector<std::string>{binary(), "run", "outrigger.yaml"},
-                                  ProcessOptions{.folder = folder_.path("")});
-    const bool ready = eventually([&] {
-      if (process_->exit_code()) give_up("it ended: {}", process_->standard_error());
-      try {
-        return Client(health_.number()).fetch(get("/readyz")).status == 200;
-      } catch (const Failure&) {
-        return false;
-      }
-    });
-    ASSERT_TRUE(ready);
-  }
-  void stop(int signal) {
-    if (process_ == nullptr) return;
-    process_->signal(signal);
-    process_->wait_exit();
-    for (const char* report : {"Sanitizer", "runtime error:", "Assertion"}) {
-      EXPECT_FALSE(process_->standard_error().contains(report)) << process_->standard_error();
-    }
-    process_.reset();
-  }
-  static std::string binary() {
-    const char* other = std::getenv("OUTRIGGER_BINARY");
-    return other == nullptr ? OUTRIGGER_BINARY : other;
+    LastingProxy::start();
   }
   Response ask(const Request& request) {
     return Client(port_.number(), {.http = GetParam().client}).fetch(request);
   }
   [[nodiscard]] std::size_t hits() const { return upstream.requests().size(); }
-  double metric(const std::string& sample) {
-    const std::string page = Client(health_.number()).fetch(get("/metrics")).body;
-    const std::size_t at = page.find("\n" + sample + " ");
-    return at == std::string::npos ? 0 : std::stod(page.substr(at + sample.size() + 2));
-  }
   void wait_until_on_disk(double entries) {
     EXPECT_TRUE(eventually([&] {
       return metric("outrigger_cache_entries{tier=\"disk\"}") >= entries;
@@ -152,9 +120,6 @@ class CacheRestart : public ::testing::TestWithParam<Protocols> {
   }
 
   Upstream upstream{{.http = GetParam().upstream}};
-  TemporaryFolder folder_;
-  const ReservedPort port_, admin_, health_;
-  std::unique_ptr<Process> process_;
   std::size_t log_before_ = 0;  // of the runs before
 };
 INSTANTIATE_TEST_SUITE_P(, CacheRestart, ::testing::ValuesIn(kBothProtocols), protocols_name);

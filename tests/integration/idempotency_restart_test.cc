@@ -6,8 +6,7 @@
 #include <fstream>
 
 #include "tests/integration/idempotency_scenario.h"
-#include "tests/support/process.h"
-#include "tests/support/socket.h"
+#include "tests/integration/lasting_proxy.h"
 
 namespace outrigger::test {
 namespace {
@@ -15,7 +14,7 @@ namespace {
 constexpr const char* kEvent = "data: 1\n\n";
 
 // A proxy that is killed and started again in the same folder.
-class Restart : public ::testing::TestWithParam<Protocols> {
+class Restart : public ::testing::TestWithParam<Protocols>, protected LastingProxy {
  protected:
   ~Restart() override { stop(SIGKILL); }
 
@@ -24,36 +23,11 @@ class Restart : public ::testing::TestWithParam<Protocols> {
     folder_.write(
         "outrigger.yaml",
         fmt::format("version: 1\n"
-                    "server: {{listen: 127.0.0.1:{}, admin: 127.0.0.1:{}, health: 127.0.0.1:{}, "
-                    "workers: 1, watch: false, log_format: json}}\n"
+                    "server: {{{}, workers: 1, watch: false, log_format: json}}\n"
                     "store: {{{}}}\n"
                     "upstreams: {{up: {{use: http, url: {}, circuit_breaker: none, retry: none, "
                     "protocol: {}, {}}}}}\n",
-                    port_.number(), admin_.number(), health_.number(), store, upstream.url(),
-                    protocol, keys));
-  }
-  void start() {
-    process_ =
-        std::make_unique<Process>(std::vector<std::string>{binary(), "run", "outrigger.yaml"},
-                                  ProcessOptions{.folder = folder_.path("")});
-    const bool ready = eventually([&] {
-      if (process_->exit_code()) give_up("it ended: {}", process_->standard_error());
-      try {
-        return Client(health_.number()).fetch(get("/readyz")).status == 200;
-      } catch (const Failure&) {
-        return false;
-      }
-    });
-    ASSERT_TRUE(ready);
-  }
-  void stop(int signal) {
-    if (process_ == nullptr) return;
-    process_->signal(signal);
-    process_->wait_exit();
-    for (const char* report : {"Sanitizer", "runtime error:", "Assertion"}) {
-      EXPECT_FALSE(process_->standard_error().contains(report)) << process_->standard_error();
-    }
-    process_.reset();
+                    addresses(), store, upstream.url(), protocol, keys));
   }
   void kill_and_start() {
     stop(SIGKILL);
@@ -73,10 +47,6 @@ class Restart : public ::testing::TestWithParam<Protocols> {
     run.wait_exit();
     return run.standard_output();
   }
-  static std::string binary() {
-    const char* other = std::getenv("OUTRIGGER_BINARY");
-    return other == nullptr ? OUTRIGGER_BINARY : other;
-  }
   [[nodiscard]] bool on_disk(const std::string& text) const {
     for (const auto& file : std::filesystem::recursive_directory_iterator(folder_.path("data"))) {
       if (file.is_regular_file() && read_file(file.path()).contains(text)) return true;
@@ -85,21 +55,13 @@ class Restart : public ::testing::TestWithParam<Protocols> {
   }
   void reload(const std::string& keys) {
     configure(keys);
-    const auto reloads = [&] {
-      const std::string page = Client(health_.number()).fetch(get("/metrics")).body;
-      const std::string sample = "outrigger_config_reloads_total{result=\"ok\"} ";
-      const std::size_t at = page.find(sample);
-      return at == std::string::npos ? 0 : std::stoi(page.substr(at + sample.size()));
-    };
-    const int before = reloads();
+    const auto reloads = [&] { return metric("outrigger_config_reloads_total{result=\"ok\"}"); };
+    const double before = reloads();
     process_->signal(SIGHUP);
     ASSERT_TRUE(eventually([&] { return reloads() > before; })) << process_->standard_error();
   }
 
   Upstream upstream{{.http = GetParam().upstream}};
-  TemporaryFolder folder_;
-  const ReservedPort port_, admin_, health_;
-  std::unique_ptr<Process> process_;
 };
 INSTANTIATE_TEST_SUITE_P(, Restart, ::testing::ValuesIn(kBothProtocols), protocols_name);
 

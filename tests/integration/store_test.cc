@@ -1,47 +1,23 @@
 // What a proxy keeps over its end, whatever end that is, and the commands that look at it.
 #include <filesystem>
 
-#include "tests/integration/scenario.h"
-#include "tests/support/process.h"
-#include "tests/support/socket.h"
+#include "tests/integration/lasting_proxy.h"
 
 namespace outrigger::test {
 namespace {
 
-class Kept : public ::testing::Test {
+class Kept : public ::testing::Test, protected LastingProxy {
  protected:
   ~Kept() override { stop(SIGKILL); }
 
   void configure(const std::string& store = "path: data") {
-    folder_.write(
-        "outrigger.yaml",
-        fmt::format("version: 1\n"
-                    "server: {{listen: 127.0.0.1:{}, admin: 127.0.0.1:{}, health: "
-                    "127.0.0.1:{}, workers: 1}}\n"
-                    "store: {{{}}}\n"
-                    "upstreams: {{up: {{use: http, url: {}, circuit_breaker: none, "
-                    "retry: {{max_attempts: 1}}}}}}\n",
-                    port_.number(), admin_.number(), health_.number(), store, upstream.url()));
-  }
-  void start() {
-    process_ = std::make_unique<Process>(
-        std::vector<std::string>{OUTRIGGER_BINARY, "run", "outrigger.yaml"},
-        ProcessOptions{.folder = folder_.path("")});
-    const bool ready = eventually([&] {
-      if (process_->exit_code()) give_up("it ended: {}", process_->standard_error());
-      try {
-        return Client(health_.number()).fetch(get("/readyz")).status == 200;
-      } catch (const Failure&) {
-        return false;
-      }
-    });
-    ASSERT_TRUE(ready);
-  }
-  void stop(int signal) {
-    if (process_ == nullptr) return;
-    process_->signal(signal);
-    process_->wait_exit();
-    process_.reset();
+    folder_.write("outrigger.yaml",
+                  fmt::format("version: 1\n"
+                              "server: {{{}, workers: 1}}\n"
+                              "store: {{{}}}\n"
+                              "upstreams: {{up: {{use: http, url: {}, circuit_breaker: none, "
+                              "retry: {{max_attempts: 1}}}}}}\n",
+                              addresses(), store, upstream.url()));
   }
   Response ask() { return Client(port_.number()).fetch(get("/up/p")); }
   // The output of `outrigger store <command>` and its exit code.
@@ -65,9 +41,6 @@ class Kept : public ::testing::Test {
   }
 
   Upstream upstream;
-  TemporaryFolder folder_;
-  const ReservedPort port_, admin_, health_;
-  std::unique_ptr<Process> process_;
 };
 
 TEST_F(Kept, APauseOutlivesAKill) {

@@ -333,6 +333,20 @@ TEST_F(CachePages, AStaleOneIsGivenWhileItIsValidatedWhereItMay) {
   EXPECT_EQ(calls(), 2u);
 }
 
+TEST_F(CachePages, ItsValidationIsNobodysAndRunsWhateverBecomesOfClients) {
+  policies_.on_client_gone.then = config::OnClientGone::Then::kCancel;
+  play(page("one", "max-age=60, stale-while-revalidate=60"));
+  get("/a");
+  loop_.advance(70s);
+  Play slow = page("two", "max-age=60");
+  slow.before_head = 5s;
+  play(slow);
+  get("/a").leave();
+  loop_.advance(5s);
+  EXPECT_EQ(get("/a").body, "two");
+  EXPECT_EQ(calls(), 2u);
+}
+
 TEST_F(CachePages, AStaleOneIsBetterThanAnErrorWhereItMayBeGiven) {
   play(page("one", "max-age=60, stale-if-error=600"));
   get("/a");
