@@ -205,14 +205,14 @@ TEST_P(CachePrompts, WhoeverWaitedForTheFailureGetsWhatIsOutOfDateToo) {
   clients.push_back(client());
   calls.push_back(clients.back().begin(ask_for("a")));
   Held served = upstream.accept();
+  // One of them may come late; it is told the same.
+  expect_chat().always().reply(529, "{}");
   for (int i = 0; i < 9; ++i) {
     clients.push_back(client());
     calls.push_back(clients.back().begin(ask_for("a")));
   }
   served->reply(response(529, "{}"));
   served.release();
-  // One of them may come late; it is told the same.
-  expect_chat().always().reply(529, "{}");
   for (const auto& call : calls) {
     const Response answer = call->read_all();
     EXPECT_EQ(answer.status, 200);
